@@ -1,3 +1,4 @@
+# ruff: noqa: N818 - the names say what happened, and read as such at the raise: raise Refused("empty_file")
 """The errors people meet: one stable code, one HTTP status and one sentence that says what to do.
 
 Nothing here knows Django; the edges turn these errors into pages, JSON and exit codes.
@@ -14,10 +15,7 @@ REFUSALS: Final[dict[str, tuple[int, str]]] = {
     "type_not_allowed": (415, "This is not a JPEG, PNG or WebP picture. Save it as one of these and send it again."),
     "empty_file": (422, "This file is empty. Choose the picture again."),
     "type_mismatch": (422, "This file starts like a picture but holds something else. Export it as JPEG or PNG again."),
-    "truncated_or_damaged": (
-        422,
-        "This picture is incomplete or damaged. Open it, save it again, and send the new copy.",
-    ),
+    "truncated_or_damaged": (422, "This picture is incomplete or damaged. Open it, save it again, and send the copy."),
     "too_many_pixels": (422, "This picture has too many pixels. Make it smaller and send it again."),
     "too_complex": (422, "This picture takes too much work to open. Save it as a plain JPEG or PNG and send that."),
     "idempotency_mismatch": (422, "This Idempotency-Key was used for other pictures. Use a new key for a new request."),
@@ -52,28 +50,28 @@ class WhatsitError(Exception):
 class Refused(WhatsitError):
     """We will not take this picture or request; the sender can do something about it."""
 
-    def __init__(self, code: str, message: str | None = None, /, **details: object) -> None:
+    def __init__(self, code: str, message: str | None = None, **details: object) -> None:
         super().__init__(code, message, details=details)
 
 
 class NotFound(WhatsitError):
     """There is no such thing, or the asker may not know that there is."""
 
-    def __init__(self, message: str | None = None, /, **details: object) -> None:
+    def __init__(self, message: str | None = None, **details: object) -> None:
         super().__init__("not_found", message, details=details)
 
 
 class NotAllowed(WhatsitError):
     """The asker is known to the thing but may not do this to it: 401 when nobody is logged in, else 403."""
 
-    def __init__(self, message: str | None = None, /, *, status: int = 403, **details: object) -> None:
+    def __init__(self, message: str | None = None, *, status: int = 403, **details: object) -> None:
         super().__init__("not_allowed", message, status=status, details=details)
 
 
 class Conflict(WhatsitError):
     """The thing changed since the asker looked at it."""
 
-    def __init__(self, message: str | None = None, /, **details: object) -> None:
+    def __init__(self, message: str | None = None, **details: object) -> None:
         super().__init__("in_progress", message, details=details)
 
 
@@ -82,5 +80,5 @@ class StorageUnavailable(WhatsitError):
 
     retry_after_seconds = 5
 
-    def __init__(self, message: str | None = None, /, **details: object) -> None:
+    def __init__(self, message: str | None = None, **details: object) -> None:
         super().__init__("try_later", message, details=details)
