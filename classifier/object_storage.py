@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, cast
 
 import structlog
 from django.core.exceptions import ImproperlyConfigured
@@ -48,7 +48,6 @@ class StoredObject:
     modified: datetime
 
 
-@runtime_checkable
 class ObjectStore(Protocol):
     """What each backend of `STORAGE_URL` does with a valid key.
 
@@ -133,10 +132,10 @@ def _store(key: str) -> ObjectStore:
 
 
 def _current_store() -> ObjectStore:
-    store = storages["default"]
-    if not isinstance(store, ObjectStore):
+    store: object = storages["default"]
+    if not hasattr(store, "write_object"):
         raise ImproperlyConfigured(f"{type(store).__name__} is not one of the backends that STORAGE_URL can name.")
-    return store
+    return cast("ObjectStore", store)
 
 
 @contextmanager

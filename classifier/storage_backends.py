@@ -148,7 +148,7 @@ class DurableLocalStorage(FileSystemStorage):
         return descriptor
 
     def _make_durable(self, folder: Path) -> None:
-        """Make the folder where needed, and fsync the way to it, once per process: another may have made it just now."""
+        """Make the folder where needed, and fsync the way to it once per process: another may have made it."""
         if folder in self._durable_directories:
             return
         root = Path(self.location)
