@@ -171,7 +171,7 @@ def _fit(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
 def _shrink(image: Image.Image, longest_side: int) -> Image.Image:
     if max(image.size) <= longest_side:
         return image
-    return image.resize(_fit(image.size, longest_side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return image.resize(_fit(image.size, longest_side), Image.Resampling.HAMMING, reducing_gap=2.0)
 
 
 def _encode(picture: Image.Image, stored_as: StoredFormat) -> bytes:

@@ -1,0 +1,1 @@
+"""Project configuration and the domain: settings, rows, and the verbs that change them."""

@@ -1,0 +1,59 @@
+"""Finding and making classifiers and their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import IntegrityError
+from django.db.models import Max
+from django.utils.text import slugify
+
+from classifier.errors import NotFound
+from classifier.models import Classifier, Label
+from classifier.write_transactions import write_transaction
+
+
+def find_classifier(slug: str | None) -> Classifier:
+    """The named classifier, or the site's default (the only one, if none is marked). Raises NotFound."""
+    if slug:
+        found = Classifier.objects.filter(slug=slug).first()
+        if found is None:
+            raise NotFound(f"There is no classifier “{slug}”.")
+        return found
+    found = Classifier.objects.order_by("-is_default", "created_at").first()
+    if found is None:
+        raise NotFound("There is no classifier yet. Import labelled pictures first: manage.py import_images.")
+    return found
+
+
+def create_classifier(*, slug: str, name: str = "", labels: Sequence[str] = ()) -> Classifier:
+    """A classifier with its labels in the given order; the existing one when the slug is taken. First one is default."""
+    cleaned = slugify(slug)
+    try:
+        with write_transaction():
+            classifier, created = Classifier.objects.get_or_create(
+                slug=cleaned,
+                defaults={"name": name or slug, "is_default": not Classifier.objects.filter(is_default=True).exists()},
+            )
+            if created:
+                _append_labels(classifier, labels)
+    except IntegrityError:
+        return Classifier.objects.get(slug=cleaned)
+    return classifier
+
+
+def ensure_labels(classifier: Classifier, names: Sequence[str]) -> dict[str, Label]:
+    """The classifier's labels by name, new ones added behind the existing ones."""
+    with write_transaction():
+        Classifier.objects.select_for_update().get(pk=classifier.pk)
+        known = set(classifier.labels.values_list("name", flat=True))
+        _append_labels(classifier, [name for name in names if name not in known])
+    return {label.name: label for label in classifier.labels.all()}
+
+
+def _append_labels(classifier: Classifier, names: Sequence[str]) -> None:
+    last = classifier.labels.aggregate(last=Max("position"))["last"]
+    first = 0 if last is None else last + 1
+    Label.objects.bulk_create(
+        Label(classifier=classifier, name=name, position=first + offset) for offset, name in enumerate(names)
+    )

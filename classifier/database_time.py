@@ -1,0 +1,22 @@
+"""The database's clock, the only one that leases and delays believe."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import DateTimeField, ExpressionWrapper
+from django.db.models.functions import Now
+
+
+def moments_from_now(seconds: float) -> Any:
+    """An expression: the database's now plus `seconds`."""
+    return ExpressionWrapper(Now() + timedelta(seconds=seconds), output_field=DateTimeField())
+
+
+def now_sql() -> str:
+    """The database's now in SQL, in the form in which Django stores moments on this engine."""
+    return "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')" if connection.vendor == "sqlite" else "STATEMENT_TIMESTAMP()"
+
+

@@ -1,0 +1,105 @@
+"""Rings the gpu workers: "there may be work". A hint only; work is found in the rows, so a lost ring costs latency."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import structlog
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+from kombu import Connection
+
+logger = structlog.get_logger(__name__)
+
+TASK_NAME = "tasks.prediction.drain"
+QUEUE = "gpu"
+# More waiting rings than this wake nobody else; a queue without a worker must not grow by 50 messages a second.
+MAX_WAITING_RINGS = 32
+
+
+class Doorbell:
+    """One daemon thread a process. `ring` only sets an event: no caller ever touches Redis."""
+
+    def __init__(self) -> None:
+        self._wanted = threading.Event()
+        self._start = threading.Lock()
+        self._process_id = 0
+        self._connection: Connection | None = None
+        self.failures = 0
+        self.rings = 0
+
+    def ring(self) -> None:
+        """At once, then at most every DOORBELL_INTERVAL_SECONDS. Never blocks, never raises."""
+        if self._process_id != os.getpid():
+            self._start_thread()
+        self._wanted.set()
+
+    def _start_thread(self) -> None:
+        with self._start:
+            if self._process_id == os.getpid():
+                return
+            self._process_id = os.getpid()
+            self._connection = None
+            threading.Thread(target=self._run, name="doorbell", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            self._wanted.wait()
+            self._wanted.clear()
+            self._publish()
+            time.sleep(settings.DOORBELL_INTERVAL_SECONDS)
+
+    def _publish(self) -> None:
+        try:
+            connection = self._connection or self.connect()
+            self._connection = connection
+            channel = connection.default_channel
+            if channel.client.llen(QUEUE) < MAX_WAITING_RINGS:
+                with connection.Producer() as producer:
+                    current_app.send_task(TASK_NAME, queue=QUEUE, producer=producer, retry=False, ignore_result=True)
+                self.rings += 1
+        except Exception as problem:  # noqa: BLE001 - whatever the broker raises, an upload must not care; it is counted
+            self.failures += 1
+            self._connection = None
+            logger.warning("doorbell_failed", error=repr(problem), failures=self.failures)
+
+    def connect(self) -> Connection:
+        timeout = settings.DOORBELL_TIMEOUT_SECONDS
+        options = {
+            "socket_timeout": timeout,
+            "socket_connect_timeout": timeout,
+            "max_retries": 0,
+            "retry_on_timeout": False,
+        }
+        return Connection(settings.CELERY_BROKER_URL, transport_options=options, connect_timeout=timeout)
+
+
+doorbell = Doorbell()
+
+
+def ring_after_commit() -> None:
+    """What every verb that leaves work behind calls inside its transaction."""
+    transaction.on_commit(doorbell.ring)
+
+
+REPREDICT_TASK = "tasks.housekeeping.repredict"
+
+
+def ring_by_name(task: str, arguments: list[str], *, queue: str = "default") -> None:
+    """Enqueue another task of ours from a thread, so that a dead broker never holds up the caller.
+
+    For rare events only; the queue's worker also polls its own table, so a lost message costs time alone.
+    """
+
+    def publish() -> None:
+        try:
+            with doorbell.connect() as connection, connection.Producer() as producer:
+                current_app.send_task(task, args=arguments, queue=queue, producer=producer, retry=False)
+        except Exception as problem:  # noqa: BLE001 - as above: counted, and the polling worker finds the work
+            doorbell.failures += 1
+            logger.warning("message_not_sent", task=task, error=repr(problem))
+
+    threading.Thread(target=publish, name="ring-by-name", daemon=False).start()

@@ -1,0 +1,23 @@
+"""All rows, one file per entity."""
+
+from classifier.models.classifier import Classifier, Label
+from classifier.models.dataset import Dataset
+from classifier.models.idempotency_key import IdempotencyKey
+from classifier.models.image import Image
+from classifier.models.model_version import LiveVersionChange, ModelVersion
+from classifier.models.prediction import Prediction
+from classifier.models.training_run import TrainingRun
+from classifier.models.worker_heartbeat import WorkerHeartbeat
+
+__all__ = [
+    "Classifier",
+    "Dataset",
+    "IdempotencyKey",
+    "Image",
+    "Label",
+    "LiveVersionChange",
+    "ModelVersion",
+    "Prediction",
+    "TrainingRun",
+    "WorkerHeartbeat",
+]

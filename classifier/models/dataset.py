@@ -1,0 +1,36 @@
+"""A hashed, packed collection of labelled images."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from classifier.identifiers import new_id
+
+
+class Dataset(models.Model):
+    """Never edited after import; the same digest for the same classifier is the same dataset.
+
+    `shards` lists objects: [{"key", "sha256", "split", "images", "size_bytes"}]; `counts` is {split: {label: n}}.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    classifier = models.ForeignKey("classifier.Classifier", on_delete=models.CASCADE, related_name="datasets")
+    name = models.CharField(max_length=120)
+    digest = models.CharField(max_length=64)
+    shards = models.JSONField(default=list)
+    labels = models.JSONField(default=list)
+    counts = models.JSONField(default=dict)
+    image_count = models.PositiveIntegerField(default=0)
+    rejected = models.JSONField(default=list, help_text="Files that could not be read: name and reason.")
+    has_test_split = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["classifier", "name"], name="dataset_name_once"),
+            models.UniqueConstraint(fields=["classifier", "digest"], name="dataset_digest_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

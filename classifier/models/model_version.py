@@ -1,0 +1,67 @@
+"""A registered artifact, and the history of what was live."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from classifier.identifiers import new_id
+
+
+class ModelVersion(models.Model):
+    """Stages: candidate → live → retired, retired → live (rollback), candidate → rejected, rejected → live (forced)."""
+
+    class Stage(models.TextChoices):
+        CANDIDATE = "candidate"
+        LIVE = "live"
+        RETIRED = "retired"
+        REJECTED = "rejected"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    classifier = models.ForeignKey("classifier.Classifier", on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    stage = models.CharField(max_length=12, choices=Stage.choices, default=Stage.CANDIDATE)
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the artifact's manifest.")
+    manifest = models.JSONField(default=dict)
+    metrics = models.JSONField(default=dict)
+    data_fingerprint = models.CharField(max_length=64, blank=True, default="")
+    training_run = models.OneToOneField(
+        "classifier.TrainingRun", null=True, blank=True, on_delete=models.PROTECT, related_name="model_version"
+    )
+    verdict = models.JSONField(default=dict, help_text="What the gate said: numbers and sentences.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["classifier", "number"], name="version_number_once"),
+            models.UniqueConstraint(fields=["classifier"], condition=Q(stage="live"), name="one_live_version"),
+        ]
+
+    def __str__(self) -> str:
+        return f"v{self.number}"
+
+    @property
+    def labels(self) -> list[str]:
+        """The label names in the order of this version's scores."""
+        names: list[str] = self.manifest.get("labels", [])
+        return names
+
+
+class LiveVersionChange(models.Model):
+    """Append-only: which version went live when, by whom, and why."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    classifier = models.ForeignKey("classifier.Classifier", on_delete=models.CASCADE, related_name="live_changes")
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
+    previous = models.ForeignKey(ModelVersion, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    reason = models.CharField(max_length=200)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-at"]
+
+    def __str__(self) -> str:
+        return f"{self.version} at {self.at:%Y-%m-%d %H:%M}"

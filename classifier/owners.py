@@ -1,0 +1,24 @@
+"""Who an image belongs to: a user, an anonymous visitor or a token. Decides the live group and the idempotency scope."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """`identifier` is a user's or token's primary key, or a visitor's random id."""
+
+    kind: Literal["user", "visitor", "token"]
+    identifier: str
+
+    @property
+    def key(self) -> str:
+        """As stored on rows: `user:5`."""
+        return f"{self.kind}:{self.identifier}"
+
+
+def live_group(owner_key: str) -> str:
+    """The Channels group that hears of this owner's images."""
+    return "owner." + owner_key.replace(":", ".")

@@ -1,0 +1,203 @@
+"""The life of a prediction in a worker's hands: find work, claim, complete, fail, release. Every move is conditional."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models.functions import Now
+
+from classifier.database_time import moments_from_now
+from classifier.failpoints import failpoint
+from classifier.models import Image, Prediction
+from classifier.write_transactions import write_transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Where the next claim would come from: one classifier and the one version that must answer."""
+
+    classifier_id: UUID
+    wished_version_id: UUID | None
+    version_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedPrediction:
+    """One row in this worker's hands; `claim` is the fence its result must carry."""
+
+    id: UUID
+    claim: int
+    image_id: UUID
+    storage_key: str
+    file_sha256: str
+    owner: str
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Rows now in this worker's hands, and images whose prediction had to be given up on the way."""
+
+    items: list[ClaimedPrediction]
+    given_up: list[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What was wrong with one image."""
+
+    code: str
+    reason: str
+
+
+STOPPED_WORKER = Failure("worker_stopped", "The worker stopped three times while it worked on this picture.")
+
+
+def _due() -> Q:
+    waiting = Q(state=Prediction.State.QUEUED) & (Q(available_at__isnull=True) | Q(available_at__lte=Now()))
+    return waiting | Q(state=Prediction.State.CLAIMED, lease_until__lt=Now())
+
+
+def _effective_failures() -> Case:
+    """A row that is still claimed although its lease ran out has one failure more than it says."""
+    return Case(When(state=Prediction.State.CLAIMED, then=F("failures") + 1), default=F("failures"))
+
+
+def find_work(*, excluding: Collection[tuple[UUID, UUID | None]] = ()) -> Work | None:
+    """The first due row by (priority, queued_at) tells what to do next. Reads only.
+
+    `excluding` names (classifier, wished version) pairs whose model cannot be loaded just now.
+    """
+    rows = Prediction.objects.filter(_due()).filter(
+        Q(wished_version__isnull=False) | Q(classifier__live_version__isnull=False)
+    )
+    for classifier_id, wished_id in excluding:
+        rows = rows.exclude(classifier_id=classifier_id, wished_version_id=wished_id)
+    first = (
+        rows.order_by("priority", "queued_at")
+        .values_list("classifier_id", "wished_version_id", "classifier__live_version_id")
+        .first()
+    )
+    if first is None:
+        return None
+    classifier_id, wished_id, live_id = first
+    return Work(classifier_id, wished_id, wished_id or live_id)
+
+
+def claim_batch(*, work: Work, worker: str, limit: int) -> Claim:
+    """Claim up to `limit` due rows of this work for PREDICTION_LEASE_SECONDS.
+
+    A row that failed before is claimed alone, so that it takes no neighbour with it; one whose lease ran out for the
+    last time is failed here. No items means that others were faster.
+    """
+    with write_transaction():
+        rows = _lock_candidates(work, limit)
+        spent = [row[0] for row in rows if row[2] >= settings.PREDICTION_MAX_FAILURES]
+        given_up = _fail_spent(spent) if spent else []
+        rows = [row for row in rows if row[2] < settings.PREDICTION_MAX_FAILURES]
+        if not rows:
+            return Claim([], given_up)
+        chosen = rows[:1] if rows[0][2] else [row for row in rows if not row[2]]
+        ids = [row[0] for row in chosen]
+        Prediction.objects.filter(_due(), id__in=ids).update(
+            failures=_effective_failures(),
+            state=Prediction.State.CLAIMED,
+            worker=worker,
+            claim=F("claim") + 1,
+            lease_until=moments_from_now(settings.PREDICTION_LEASE_SECONDS),
+        )
+        claimed = (
+            Prediction.objects.filter(id__in=ids, worker=worker, state=Prediction.State.CLAIMED)
+            .order_by("priority", "queued_at")
+            .values_list("id", "claim", "image_id", "image__storage_key", "image__file_sha256", "image__owner", "failures")
+        )
+        claim = Claim([ClaimedPrediction(*row) for row in claimed], given_up)
+    failpoint("after-claim")
+    return claim
+
+
+def _lock_candidates(work: Work, limit: int) -> list[tuple[UUID, str, int]]:
+    rows: QuerySet[Prediction] = Prediction.objects.filter(
+        _due(), classifier_id=work.classifier_id, wished_version_id=work.wished_version_id
+    ).order_by("priority", "queued_at")
+    if connection.features.has_select_for_update_skip_locked:
+        rows = rows.select_for_update(skip_locked=True, of=("self",))
+    return list(rows.annotate(spent=_effective_failures()).values_list("id", "state", "spent")[:limit])
+
+
+def _fail_spent(ids: Sequence[UUID]) -> list[UUID]:
+    Prediction.objects.filter(_due(), id__in=ids).update(
+        failures=_effective_failures(),
+        state=Prediction.State.FAILED,
+        failure_code=STOPPED_WORKER.code,
+        failure_reason=STOPPED_WORKER.reason,
+        done_at=Now(),
+        lease_until=None,
+    )
+    images = list(Prediction.objects.filter(id__in=ids).values_list("image_id", flat=True))
+    Image.objects.filter(id__in=images).update(version=F("version") + 1)
+    return images
+
+
+def fail_predictions(failed: Sequence[tuple[ClaimedPrediction, Failure]]) -> list[UUID]:
+    """These images could not be read or predicted by their own fault: count it, and fail at the last allowed time.
+
+    Returns the image ids whose prediction is now failed for good.
+    """
+    given_up: list[UUID] = []
+    with write_transaction():
+        for item, failure in failed:
+            mine = Prediction.objects.filter(id=item.id, state=Prediction.State.CLAIMED, claim=item.claim)
+            final = item.failures + 1 >= settings.PREDICTION_MAX_FAILURES
+            changed = mine.update(
+                failures=F("failures") + 1,
+                state=Prediction.State.FAILED if final else Prediction.State.QUEUED,
+                failure_code=failure.code,
+                failure_reason=failure.reason[:300],
+                done_at=Now() if final else Value(None),
+                lease_until=None,
+            )
+            if changed and final:
+                given_up.append(item.image_id)
+        Image.objects.filter(id__in=given_up).update(version=F("version") + 1)
+    return given_up
+
+
+def release_predictions(items: Sequence[ClaimedPrediction], *, delay_seconds: float) -> int:
+    """Give rows back because of our own trouble (storage, model, shutdown): nothing is counted against the images."""
+    released = 0
+    with write_transaction():
+        for item in items:
+            released += Prediction.objects.filter(
+                id=item.id, state=Prediction.State.CLAIMED, claim=item.claim
+            ).update(
+                state=Prediction.State.QUEUED,
+                lease_until=None,
+                available_at=moments_from_now(delay_seconds) if delay_seconds else None,
+            )
+    return released
+
+
+def find_answered(image_ids: Collection[str]) -> set[str]:
+    """Those of the given images whose newest prediction is done or failed. One query."""
+    ended = [Prediction.State.DONE, Prediction.State.FAILED]
+    found = Image.objects.filter(id__in=image_ids, current_prediction__state__in=ended).values_list("id", flat=True)
+    return {str(identifier) for identifier in found}
+
+
+def oldest_open_age_seconds() -> float:
+    """Seconds since the oldest open row that could have been answered was queued; 0 when nothing waits."""
+    answerable = Q(wished_version__isnull=False) | Q(classifier__live_version__isnull=False)
+    queued = (
+        Prediction.objects.filter(answerable, state__in=["queued", "claimed"])
+        .order_by("queued_at")
+        .annotate(moment=Now())
+        .values_list("queued_at", "moment")
+        .first()
+    )
+    return 0.0 if queued is None else max(0.0, (queued[1] - queued[0]).total_seconds())

@@ -1,0 +1,119 @@
+"""How an image and its prediction look to every reader: REST, sockets, brokers and the command line alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import lru_cache
+from typing import TypedDict
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from classifier.models import Image, ModelVersion, Prediction
+
+
+class Score(TypedDict):
+    label: str
+    score: float
+
+
+class ModelName(TypedDict):
+    id: str
+    version: int
+
+
+class PredictionItem(TypedDict):
+    id: str
+    state: str
+    label: str | None
+    confidence: float | None
+    unsure: bool
+    unfamiliar: bool
+    scores: list[Score]
+    model: ModelName | None
+    failure: dict[str, str] | None
+    queued_at: str
+    done_at: str | None
+
+
+class ImageItem(TypedDict):
+    id: str
+    name: str
+    classifier: str
+    sha256: str
+    state: str
+    duplicate: bool
+    version: int
+    width: int
+    height: int
+    notes: list[str]
+    created_at: str
+    prediction: PredictionItem | None
+
+
+@lru_cache(maxsize=1024)
+def _version_facts(version_id: UUID) -> tuple[int, tuple[str, ...]]:
+    """Number and labels of a version; both never change, so they are read once a process."""
+    version = ModelVersion.objects.only("number", "manifest").get(id=version_id)
+    return version.number, tuple(version.labels)
+
+
+def describable(images: QuerySet[Image]) -> QuerySet[Image]:
+    """The same images with everything `describe_image` reads, in one query."""
+    return images.select_related("classifier", "current_prediction")
+
+
+def describe_image(image: Image, *, duplicate: bool = False) -> ImageItem:
+    """The public form of an image with its newest prediction."""
+    prediction = image.current_prediction
+    return {
+        "id": str(image.id),
+        "name": image.name,
+        "classifier": image.classifier.slug,
+        "sha256": image.sha256,
+        "state": prediction.state if prediction else "queued",
+        "duplicate": duplicate,
+        "version": image.version,
+        "width": image.original_width,
+        "height": image.original_height,
+        "notes": list(image.notes),
+        "created_at": _moment(image.created_at),
+        "prediction": describe_prediction(prediction) if prediction else None,
+    }
+
+
+def describe_images(images: Iterable[Image]) -> list[ImageItem]:
+    """Several at once, in the given order."""
+    return [describe_image(image) for image in images]
+
+
+def describe_prediction(prediction: Prediction) -> PredictionItem:
+    """Scores come best first; label, confidence and model stay empty until there is an answer."""
+    scores: list[Score] = []
+    model: ModelName | None = None
+    label: str | None = None
+    if prediction.model_version_id and prediction.scores is not None:
+        number, labels = _version_facts(prediction.model_version_id)
+        model = {"id": str(prediction.model_version_id), "version": number}
+        pairs = zip(labels, prediction.scores, strict=True)
+        scores = [{"label": name, "score": score} for name, score in sorted(pairs, key=lambda pair: -pair[1])]
+        label = scores[0]["label"]
+    failed = prediction.state == Prediction.State.FAILED
+    return {
+        "id": str(prediction.id),
+        "state": prediction.state,
+        "label": label,
+        "confidence": prediction.confidence,
+        "unsure": prediction.unsure,
+        "unfamiliar": prediction.unfamiliar,
+        "scores": scores,
+        "model": model,
+        "failure": {"code": prediction.failure_code, "message": prediction.failure_reason} if failed else None,
+        "queued_at": _moment(prediction.queued_at),
+        "done_at": _moment(prediction.done_at) if prediction.done_at else None,
+    }
+
+
+def _moment(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

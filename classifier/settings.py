@@ -1,0 +1,205 @@
+"""Every value of the project, read through typed readers; `docker/env.example` lists the variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+from classifier.database_settings import database_configuration
+from classifier.environment import (
+    read_flag,
+    read_integer,
+    read_list,
+    read_seconds,
+    read_secret,
+    read_text,
+    secret_from_file_or_new,
+)
+from classifier.log_settings import logging_configuration
+from classifier.redis_settings import redis_address, redis_database
+from classifier.storage_settings import storage_configuration
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(read_text("WHATSIT_VAR", str(BASE_DIR / "var"))).resolve()
+
+# Strict or friendly: one switch. Embedded (the default of `make run`) is for one machine and people who trust each other.
+PRODUCTION = read_flag("PRODUCTION", False)
+DEBUG = False
+
+SECRET_KEY = read_secret("SECRET_KEY")
+if not SECRET_KEY and PRODUCTION:
+    raise ImproperlyConfigured("SECRET_KEY (or SECRET_KEY_FILE) must be set when PRODUCTION is on.")
+SECRET_KEY = SECRET_KEY or secret_from_file_or_new(VAR_DIR / "secret-key")
+ALLOWED_HOSTS = read_list("ALLOWED_HOSTS", [] if PRODUCTION else ["*"])
+CSRF_TRUSTED_ORIGINS = read_list("CSRF_TRUSTED_ORIGINS", [])
+# Addresses whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody's by default.
+TRUSTED_PROXIES = read_list("TRUSTED_PROXIES", [])
+
+INSTALLED_APPS = [
+    "classifier",
+    "webapp",
+    "ninja",
+    "channels",
+    "csp",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "webapp.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "webapp.middleware.VisitorMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+]
+ROOT_URLCONF = "webapp.urls"
+WSGI_APPLICATION = "webapp.wsgi.application"
+ASGI_APPLICATION = "webapp.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASES = {
+    "default": database_configuration(
+        read_secret("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'db.sqlite3'}", base_dir=BASE_DIR
+    )
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Redis: queue, live messages and cache in databases of their own.
+REDIS_URL = read_secret("REDIS_URL") or redis_address(VAR_DIR / "redis-url")
+CELERY_BROKER_URL = redis_database(REDIS_URL, 0)
+LIVE_REDIS_URL = redis_database(REDIS_URL, 1)
+CACHE_REDIS_URL = redis_database(REDIS_URL, 2)
+CHANNEL_LAYERS = {
+    # Receivers wait for ever on an idle socket (redis-py's own read timeout would break the blocking pop) …
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {"hosts": [{"address": LIVE_REDIS_URL, "socket_timeout": None}], "capacity": 4000, "expiry": 60},
+    },
+    # … senders must never hang on a Redis that has gone mute.
+    "sending": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {
+            "hosts": [{"address": LIVE_REDIS_URL, "socket_timeout": 0.4, "socket_connect_timeout": 0.4}],
+            "capacity": 4000,
+            "expiry": 60,
+        },
+    },
+}
+
+STORAGE_URL = read_secret("STORAGE_URL") or f"file://{VAR_DIR / 'media'}"
+STORAGES = {
+    "default": storage_configuration(STORAGE_URL, base_dir=BASE_DIR),
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+
+# What may come in (classifier/image_gate.py)
+UPLOAD_MAX_BYTES = read_integer("UPLOAD_MAX_MB", 10, low=1, high=200) * 1_000_000
+UPLOAD_MAX_FILES = 100
+REQUEST_MAX_BYTES = read_integer("REQUEST_MAX_MB", 200, low=1, high=4000) * 1_000_000
+UPLOAD_MAX_SIDE = 12_000
+UPLOAD_MAX_PIXELS = 40_000_000
+UPLOAD_STORED_SIDE = 2048
+DECODE_IN_PROCESS_PIXELS = 1_000_000
+DECODE_SECONDS = read_seconds("DECODE_SECONDS", 4.0)
+DECODE_MEMORY_BYTES = 1 << 30
+DECODE_CHILDREN = read_integer("DECODE_CHILDREN", 2, low=1, high=64)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+DATA_UPLOAD_MAX_NUMBER_FILES = UPLOAD_MAX_FILES + 1
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+SOCKET_RIGHTS_SECONDS = read_seconds("SOCKET_RIGHTS_SECONDS", 60.0)
+SOCKET_LIFE_SECONDS = read_seconds("SOCKET_LIFE_SECONDS", 12 * 3600.0)
+ANONYMOUS_UPLOADS = read_flag("ANONYMOUS_UPLOADS", not PRODUCTION)
+
+# The HTTP bridge (webapp/http_bridge.py)
+HTTP_THREADS = read_integer("HTTP_THREADS", 32, low=1, high=512)
+HTTP_BODY_SECONDS = read_seconds("HTTP_BODY_SECONDS", 30.0)
+HTTP_BODY_MEMORY_BYTES = 1_000_000
+WAIT_MAX_SECONDS = 30.0
+WAIT_POLL_SECONDS = 0.025
+IDEMPOTENCY_KEY_SECONDS = 24 * 3600.0
+
+# Prediction (classifier/predictions.py, tasks/drain.py)
+PREDICTION_LEASE_SECONDS = read_seconds("PREDICTION_LEASE_SECONDS", 30.0)
+PREDICTION_POLL_SECONDS = read_seconds("PREDICTION_POLL_SECONDS", 5.0)
+PREDICTION_BATCH_SECONDS = read_seconds("PREDICTION_BATCH_SECONDS", 20.0)
+PREDICTION_RETRY_SECONDS = read_seconds("PREDICTION_RETRY_SECONDS", 5.0)
+PREDICTION_MAX_FAILURES = 3
+PREDICTION_BATCH_MAX = 64
+DOORBELL_INTERVAL_SECONDS = 0.02
+DOORBELL_TIMEOUT_SECONDS = 0.4
+HEARTBEAT_SECONDS = read_seconds("HEARTBEAT_SECONDS", 5.0)
+PROGRESS_LATE_SECONDS = read_seconds("PROGRESS_LATE_SECONDS", 60.0)
+MODEL_CACHE_DIR = VAR_DIR / "models"
+MODEL_MEMORY_BYTES = read_integer("MODEL_MEMORY_MB", 1024, low=16) * 1_000_000
+BACKBONE_WEIGHTS_DIR = read_text("BACKBONE_WEIGHTS_DIR", "")
+PREDICTOR = read_text("PREDICTOR", "ml.inference.LoadedModel")
+ORPHAN_OBJECT_SECONDS = read_seconds("ORPHAN_OBJECT_SECONDS", 3 * 3600.0)
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+LOGIN_URL = "/admin/login/"
+LOGGING = logging_configuration(read_text("LOG_LEVEL", "INFO"))
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
+SECURE_HSTS_PRELOAD = PRODUCTION
+SECURE_SSL_REDIRECT = PRODUCTION and read_flag("SSL_REDIRECT", True)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "blob:", "data:"],
+        "connect-src": ["'self'"],
+        "font-src": ["'self'"],
+        "manifest-src": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+    }
+}
+
+if PRODUCTION and not ALLOWED_HOSTS:
+    raise ImproperlyConfigured("ALLOWED_HOSTS must name the site's host when PRODUCTION is on.")
+if urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "unix"}:
+    raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")

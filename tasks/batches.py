@@ -1,0 +1,130 @@
+"""One claimed batch: read, prepare each image by itself, predict together, write. One bad picture fails alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import numpy as np
+import structlog
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.core.files.storage.filesystem import FileSystemStorage
+
+from classifier.errors import StorageUnavailable
+from classifier.failpoints import failpoint
+from classifier.object_storage import ObjectMissing, read_object
+from classifier.prediction_results import AnswerRow, complete_batch
+from classifier.predictions import ClaimedPrediction, Failure, fail_predictions, release_predictions
+from ml.data_types import Answer
+from ml.images import UnreadableImage
+from tasks.counters import counters
+from tasks.loaded_models import HeldModel
+
+logger = structlog.get_logger(__name__)
+
+DAMAGED = Failure("stored_file_damaged", "The stored file of this picture is missing or damaged.")
+UNREADABLE = Failure("unreadable", "The model could not read this picture.")
+NOT_PREDICTED = Failure("prediction_failed", "The model failed on this picture.")
+
+_readers = ThreadPoolExecutor(max_workers=16, thread_name_prefix="object-reader")
+
+
+def predict_claimed(items: Sequence[ClaimedPrediction], held: HeldModel) -> list[UUID]:
+    """Predict a claimed batch with one model; returns the images whose newest prediction changed for a viewer."""
+    failed: list[tuple[ClaimedPrediction, Failure]] = []
+    with counters.timed("read"):
+        stored = _read_all(items)
+    unreachable = [item for item, data in zip(items, stored, strict=True) if isinstance(data, StorageUnavailable)]
+    with counters.timed("prepare"):
+        ready, arrays = _prepare_all(items, stored, held, failed)
+    with counters.timed("predict"):
+        answers = _predict(ready, arrays, held, failed)
+    failpoint("after-infer")
+    changed: list[UUID] = []
+    with counters.timed("write"):
+        if answers:
+            changed += complete_batch(version_id=held.version_id, answers=answers).image_ids
+        if failed:
+            changed += fail_predictions(failed)
+        if unreachable:
+            release_predictions(unreachable, delay_seconds=settings.PREDICTION_RETRY_SECONDS)
+    counters.add("batches")
+    counters.add("predictions.done", len(answers))
+    counters.add("predictions.failed", len(failed))
+    counters.add("predictions.released", len(unreachable))
+    failpoint("before-push")
+    return changed
+
+
+def _prepare_all(
+    items: Sequence[ClaimedPrediction],
+    stored: Sequence[bytes | ObjectMissing | StorageUnavailable],
+    held: HeldModel,
+    failed: list[tuple[ClaimedPrediction, Failure]],
+) -> tuple[list[ClaimedPrediction], list[np.ndarray]]:
+    """The readable images as arrays; the unreadable ones are added to `failed`."""
+    ready: list[ClaimedPrediction] = []
+    arrays: list[np.ndarray] = []
+    for item, data in zip(items, stored, strict=True):
+        if isinstance(data, StorageUnavailable):
+            continue
+        failpoint("mid-batch")
+        try:
+            arrays.append(_prepare(item, data, held))
+            ready.append(item)
+        except (ObjectMissing, UnreadableImage) as problem:
+            logger.warning("image_failed", prediction=str(item.id), image=str(item.image_id), error=str(problem))
+            failed.append((item, UNREADABLE if isinstance(problem, UnreadableImage) else DAMAGED))
+    return ready, arrays
+
+
+def _read_all(items: Sequence[ClaimedPrediction]) -> list[bytes | ObjectMissing | StorageUnavailable]:
+    """Every item's stored bytes, or what went wrong; remote stores are asked in parallel."""
+    if isinstance(default_storage, FileSystemStorage) or len(items) == 1:
+        return [_read(item) for item in items]
+    return list(_readers.map(_read, items))
+
+
+def _read(item: ClaimedPrediction) -> bytes | ObjectMissing | StorageUnavailable:
+    try:
+        return read_object(item.storage_key)
+    except (ObjectMissing, StorageUnavailable) as problem:
+        return problem
+
+
+def _prepare(item: ClaimedPrediction, data: bytes | ObjectMissing, held: HeldModel) -> np.ndarray:
+    if isinstance(data, ObjectMissing):
+        raise data
+    if hashlib.sha256(data).hexdigest() != item.file_sha256:
+        raise ObjectMissing(f"{item.storage_key} is not the file that was stored")
+    return held.predictor.prepare(data)
+
+
+def _predict(
+    ready: Sequence[ClaimedPrediction],
+    arrays: Sequence[np.ndarray],
+    held: HeldModel,
+    failed: list[tuple[ClaimedPrediction, Failure]],
+) -> list[AnswerRow]:
+    """The batch at once; when that raises, one by one, so that only the guilty image fails."""
+    if not ready:
+        return []
+    try:
+        answers = held.predictor.predict(np.stack(arrays))
+    except Exception as problem:  # noqa: BLE001 - whatever the framework raises; each image is judged alone below
+        if len(ready) == 1:
+            logger.warning("prediction_failed", prediction=str(ready[0].id), error=repr(problem))
+            failed.append((ready[0], NOT_PREDICTED))
+            return []
+        rows: list[AnswerRow] = []
+        for item, array in zip(ready, arrays, strict=True):
+            rows += _predict([item], [array], held, failed)
+        return rows
+    return [_row(item, answer) for item, answer in zip(ready, answers, strict=True)]
+
+
+def _row(item: ClaimedPrediction, answer: Answer) -> AnswerRow:
+    return AnswerRow(item, answer.label_index, answer.confidence, answer.scores, answer.unsure, answer.unfamiliar)

@@ -1,0 +1,50 @@
+"""The Celery app: queues `gpu`, `train` and `default`, and how each connects to Redis."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "classifier.settings")
+
+from django.conf import settings  # noqa: E402 - the settings module must be named first
+
+from tasks.schedule import BEAT_SCHEDULE  # noqa: E402
+
+app = Celery("whatsit")
+app.conf.update(
+    broker_url=settings.CELERY_BROKER_URL,
+    include=["tasks.prediction", "tasks.housekeeping"],
+    accept_content=["json"],
+    task_serializer="json",
+    task_ignore_result=True,
+    task_default_queue="default",
+    task_queues=[Queue("gpu"), Queue("train"), Queue("default")],
+    task_routes={"tasks.prediction.*": {"queue": "gpu"}, "tasks.training.*": {"queue": "train"}},
+    task_track_started=False,
+    timezone="UTC",
+    # Threads, not processes: CUDA does not survive a fork, and one TensorFlow a core would fill the memory.
+    worker_pool="threads",
+    worker_concurrency=1,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    worker_send_task_events=False,
+    broker_connection_retry=True,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    # Without these a half-open connection is not noticed for minutes.
+    broker_transport_options={
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        "socket_keepalive": True,
+        "health_check_interval": 5,
+        "visibility_timeout": 3600,
+    },
+    beat_schedule=BEAT_SCHEDULE,
+    beat_schedule_filename=str(settings.VAR_DIR / "beat-schedule"),
+    beat_max_loop_interval=30,
+)
+app.steps["worker"].add("tasks.drain:DrainStep")

@@ -1,0 +1,181 @@
+"""The gpu worker's one drain thread: the only one that touches TensorFlow. Doorbell, poll and shutdown are one path."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import secrets
+import socket
+import threading
+import time
+from typing import Any
+from uuid import UUID
+
+import structlog
+from celery import bootsteps
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+
+from classifier.heartbeats import beat
+from classifier.live_updates import live_sender, prediction_events
+from classifier.models import Classifier
+from classifier.predictions import Claim, Work, claim_batch, find_work
+from tasks.batches import predict_claimed
+from tasks.counters import counters
+from tasks.loaded_models import HeldModel, LoadedModels, ModelUnavailable
+
+logger = structlog.get_logger(__name__)
+
+QUEUE = "gpu"
+_UNEXPECTED_IN_A_ROW = 5
+
+
+class DrainThread(threading.Thread):
+    """Waits for the bell or the poll, then claims and predicts until nothing is due."""
+
+    def __init__(self) -> None:
+        super().__init__(name="drain", daemon=True)
+        self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        self.models = LoadedModels(settings.MODEL_CACHE_DIR, settings.MODEL_MEMORY_BYTES)
+        self.images_done = 0
+        self._bell = threading.Event()
+        self._stopping = threading.Event()
+        self._unloadable: dict[tuple[UUID, UUID | None], float] = {}
+        self._alarm = ""
+        self._last_beat = 0.0
+
+    def wake(self) -> None:
+        """There may be work."""
+        self._bell.set()
+
+    def stop(self, timeout_seconds: float) -> None:
+        """Finish the batch in hand, then end."""
+        self._stopping.set()
+        self._bell.set()
+        self.join(timeout_seconds)
+
+    def run(self) -> None:
+        unexpected = 0
+        self._bell.set()
+        while not self._stopping.is_set():
+            try:
+                self._preload()
+                self._drain()
+                unexpected = 0
+            except (DatabaseError, InterfaceError) as problem:
+                logger.warning("database_trouble", error=repr(problem))
+                self._start_afresh()
+            except Exception:
+                unexpected += 1
+                logger.exception("drain_failed", in_a_row=unexpected)
+                if unexpected >= _UNEXPECTED_IN_A_ROW:
+                    os._exit(70)  # the supervisor starts a fresh process; claimed rows come back with their lease
+                self._start_afresh()
+            self._bell.wait(settings.PREDICTION_POLL_SECONDS)
+            self._bell.clear()
+        connection.close()
+
+    def _start_afresh(self) -> None:
+        connection.close()
+        self._stopping.wait(min(1.0, settings.PREDICTION_POLL_SECONDS))
+
+    def _drain(self) -> None:
+        close_old_connections()
+        self._beat()
+        while not self._stopping.is_set():
+            work = find_work(excluding=self._excluded())
+            if work is None:
+                return
+            held = self._model_for(work)
+            if held is not None:
+                self._work_on(work, held)
+            self._beat()
+
+    def _work_on(self, work: Work, held: HeldModel) -> None:
+        claim = claim_batch(work=work, worker=self.worker, limit=held.batch_size)
+        if claim.items:
+            # Fires even while TensorFlow holds the GIL; the supervisor then starts a fresh process.
+            faulthandler.dump_traceback_later(settings.PREDICTION_BATCH_SECONDS, exit=True)
+            try:
+                answered = predict_claimed(claim.items, held)
+            finally:
+                faulthandler.cancel_dump_traceback_later()
+            self.images_done += len(claim.items)
+        else:
+            answered = []
+        self._announce(claim, answered)
+
+    def _announce(self, claim: Claim, answered: list[UUID]) -> None:
+        changed = [*claim.given_up, *answered]
+        if changed:
+            live_sender.send(prediction_events(changed))
+
+    def _model_for(self, work: Work) -> HeldModel | None:
+        """The version's model; while a new live version cannot be loaded, the classifier's old one goes on."""
+        key = (work.classifier_id, work.wished_version_id)
+        try:
+            held = self.models.get(work.version_id)
+        except ModelUnavailable as problem:
+            self._alarm = f"model not loadable: {problem}"
+            old = None if work.wished_version_id else self.models.any_of(work.classifier_id)
+            if old is None:
+                self._unloadable[key] = time.monotonic() + settings.PREDICTION_RETRY_SECONDS
+            return old
+        self._alarm = ""
+        return held
+
+    def _excluded(self) -> list[tuple[UUID, UUID | None]]:
+        now = time.monotonic()
+        self._unloadable = {key: until for key, until in self._unloadable.items() if until > now}
+        return list(self._unloadable)
+
+    def _preload(self) -> None:
+        """Load live versions before anybody waits for them."""
+        live = Classifier.objects.filter(live_version__isnull=False).values_list("id", "live_version_id")
+        held = set(self.models.version_ids())
+        for classifier_id, version_id in live:
+            if version_id and str(version_id) not in held and not self._stopping.is_set():
+                self._model_for(Work(classifier_id, None, version_id))
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        if now - self._last_beat < settings.HEARTBEAT_SECONDS * 0.9:
+            return
+        self._last_beat = now
+        beat(
+            worker=self.worker,
+            queue=QUEUE,
+            loaded_versions=self.models.version_ids(),
+            batch_size=self.models.batch_size(),
+            images_done=self.images_done,
+            counters=counters.snapshot(),
+            alarm=self._alarm,
+        )
+
+
+_current: DrainThread | None = None
+
+
+def wake_drain_thread() -> None:
+    """Wake this process' drain thread, if it has one."""
+    if _current is not None:
+        _current.wake()
+
+
+class DrainStep(bootsteps.StartStopStep):  # type: ignore[misc] # celery's bootsteps carry no types
+    """Owns the drain thread of a worker that serves the gpu queue."""
+
+    requires = {"celery.worker.components:Pool"}
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self.enabled = QUEUE in parent.app.amqp.queues.consume_from
+
+    def start(self, parent: Any) -> None:
+        global _current  # noqa: PLW0603 - one thread a process, reached by the doorbell's task
+        _current = DrainThread()
+        _current.start()
+
+    def stop(self, parent: Any) -> None:
+        if _current is not None:
+            _current.stop(settings.PREDICTION_BATCH_SECONDS)

@@ -1,0 +1,58 @@
+"""Small recurring work of the default queue: re-prediction after promotions, old rows, orphan objects."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from classifier.errors import StorageUnavailable
+from classifier.heartbeats import forget_silent_workers
+from classifier.idempotency import forget_old_keys
+from classifier.models import Classifier
+from classifier.orphans import remove_orphans
+from classifier.prediction_requests import queue_repredictions
+from tasks.celery_app import app
+
+_SLICE = 2000
+
+
+@app.task(name="tasks.housekeeping.repredict", time_limit=3600)
+def repredict(classifier_id: str) -> None:
+    """Queue every image again that the live version has not seen. Running it twice adds nothing."""
+    classifier = Classifier.objects.filter(pk=classifier_id).select_related("live_version").first()
+    if classifier is None or classifier.repredicted_version_id == classifier.live_version_id:
+        return
+    live = classifier.live_version
+    after: UUID | None = None
+    while (after := queue_repredictions(classifier=classifier, after=after, limit=_SLICE)) is not None:
+        continue
+    # Only if the same version is still live; another promotion has its own round.
+    Classifier.objects.filter(pk=classifier.pk, live_version=live).update(repredicted_version=live)
+
+
+@app.task(name="tasks.housekeeping.repredict_due", time_limit=3600)
+def repredict_due() -> None:
+    """Find the classifiers whose promotion has not been followed up, whatever became of its message."""
+    due = Classifier.objects.filter(live_version__isnull=False).values_list("id", "live_version", "repredicted_version")
+    for classifier_id, live, repredicted in due:
+        if live != repredicted:
+            repredict(str(classifier_id))
+
+
+@app.task(name="tasks.housekeeping.forget_old_rows", time_limit=300)
+def forget_old_rows() -> None:
+    """Idempotency keys past their day and workers that fell silent."""
+    forget_old_keys()
+    forget_silent_workers()
+
+
+@app.task(
+    name="tasks.housekeeping.remove_orphan_objects",
+    time_limit=3000,
+    autoretry_for=(StorageUnavailable,),
+    retry_backoff=True,
+    retry_jitter=True,
+    max_retries=3,
+)
+def remove_orphan_objects() -> None:
+    """Objects of the last two days that no row names."""
+    remove_orphans()

@@ -1,0 +1,54 @@
+"""Every error of the API in one shape: {"error": {"code", "message", "details"}}."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, InterfaceError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from ninja import NinjaAPI
+from ninja.errors import ValidationError
+
+from classifier.errors import NotFound, Refused, StorageUnavailable, WhatsitError
+
+logger = structlog.get_logger(__name__)
+
+RETRY_AFTER_SECONDS = "5"
+
+
+def error_response(problem: WhatsitError) -> HttpResponse:
+    """The JSON answer of a named error; 429 and 503 say when to come back."""
+    body = {"error": {"code": problem.code, "message": problem.message, "details": problem.details}}
+    response = JsonResponse(body, status=problem.status)
+    if problem.status in {429, 503}:
+        response["Retry-After"] = RETRY_AFTER_SECONDS
+    return response
+
+
+def install_error_handlers(api: NinjaAPI) -> None:
+    """Named errors, bad parameters, unknown objects and a database that is away."""
+
+    @api.exception_handler(WhatsitError)
+    def named(request: HttpRequest, problem: WhatsitError) -> HttpResponse:
+        return error_response(problem)
+
+    @api.exception_handler(ValidationError)
+    def invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
+        places = [_place(entry) for entry in problem.errors]
+        return error_response(Refused("malformed_request", "Some values cannot be used: " + "; ".join(places) + "."))
+
+    @api.exception_handler(Http404)
+    def unknown(request: HttpRequest, problem: Http404) -> HttpResponse:
+        return error_response(NotFound())
+
+    @api.exception_handler(DatabaseError)
+    @api.exception_handler(InterfaceError)
+    def database_away(request: HttpRequest, problem: Exception) -> HttpResponse:
+        logger.error("database_trouble", error=repr(problem))
+        return error_response(StorageUnavailable())
+
+
+def _place(entry: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in entry.get("loc", ()) if part not in {"query", "path", "body", "form", "file"})
+    return f"{where or 'request'}: {entry.get('msg', 'not valid')}"

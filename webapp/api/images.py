@@ -1,0 +1,179 @@
+"""/images: send, read, list, ask again, and the files themselves."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Annotated
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from ninja import File, Form, Header, Path, Query, Router, Schema
+from ninja.files import UploadedFile
+from pydantic import Field
+
+from classifier.classifiers import find_classifier
+from classifier.identifiers import parse_id
+from classifier.image_files import open_image_file, thumbnail
+from classifier.models import Image, Prediction
+from classifier.page_cursors import read_cursor, write_cursor
+from classifier.prediction_requests import request_prediction
+from classifier.presentation import ImageItem, describable, describe_image
+from classifier.uploads import SentFile, UploadAnswer, accept_upload, find_version
+from webapp import metrics
+from webapp.access import get_image, visible_images
+from webapp.api.schemas import Error, ImageOut, ImagePageOut, PredictionIn, UploadOut
+
+router = Router(tags=["images"])
+_ERRORS = {400: Error, 401: Error, 403: Error, 404: Error, 409: Error, 413: Error, 415: Error, 422: Error, 429: Error, 503: Error}
+
+
+@router.post("/images", response={201: UploadOut, **_ERRORS}, summary="Send pictures and ask what they are")
+def send_images(
+    request: HttpRequest,
+    file: Annotated[list[UploadedFile], File(description="1 to 100 pictures: JPEG, PNG or WebP")],
+    classifier: Annotated[str | None, Form(description="A classifier's slug; default: the site's default")] = None,
+    wait: Annotated[float, Query(ge=0, le=30, description="Seconds to wait for the answers")] = 0.0,
+    model: Annotated[str | None, Query(description="A model version's id; default: the live one")] = None,
+    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+) -> HttpResponse:
+    """One entry per part in sending order; an error only if nothing was accepted. Repeats with the same
+    Idempotency-Key get the first answer."""
+    try:
+        answer = accept_upload(
+            files=[read_file(part) for part in file],
+            owner=request.auth,  # type: ignore[attr-defined] # set by webapp.api.identity
+            source=upload_source(request),
+            priority=Prediction.PERSON_WAITS if upload_source(request) == Image.Source.PAGE else Prediction.PROGRAM,
+            classifier_slug=classifier,
+            idempotency_key=idempotency_key,
+            wished_version=model,
+        )
+    except Exception as problem:
+        metrics.count_refusal(problem)
+        raise
+    metrics.count_upload(answer)
+    _ask_to_wait(request, answer, wait)
+    return HttpResponse(render_answer(answer), content_type="application/json", status=HTTPStatus.CREATED)
+
+
+def read_file(part: UploadedFile) -> SentFile:
+    """The part's bytes, one more than allowed at most: the gate then says that it is too large."""
+    return SentFile(part.name or "", part.read(settings.UPLOAD_MAX_BYTES + 1))
+
+
+def upload_source(request: HttpRequest) -> str:
+    """`page` when our own page says so (it is only a hint for priority), else `api`."""
+    return Image.Source.PAGE if request.headers.get("X-Whatsit-Page") else Image.Source.API
+
+
+def render_answer(answer: UploadAnswer, fresh: dict[str, Image] | None = None) -> bytes:
+    """The JSON body; `fresh` holds newer rows by id after a wait."""
+    images: list[ImageItem] = []
+    seen: set[str] = set()
+    for image in answer.images:
+        key = str(image.id)
+        newest = (fresh or {}).get(key, image)
+        images.append(describe_image(newest, duplicate=image.id in answer.duplicates or key in seen))
+        seen.add(key)
+    rejected = [entry.as_json() for entry in answer.rejected]
+    return json.dumps({"images": images, "rejected": rejected}, ensure_ascii=False).encode()
+
+
+def _ask_to_wait(request: HttpRequest, answer: UploadAnswer, seconds: float) -> None:
+    """Leave it to the HTTP bridge to wait without holding a thread, and to render again."""
+    holder = request.META.get("whatsit.wait")
+    if not seconds or holder is None:
+        return
+    ids = [str(image.id) for image in answer.images]
+
+    def render() -> bytes:
+        rows = describable(Image.objects.filter(id__in=ids))
+        return render_answer(answer, {str(image.id): image for image in rows})
+
+    holder.image_ids, holder.seconds, holder.render = ids, seconds, render
+
+
+class ImageFilters(Schema):
+    """What `GET /images` can be narrowed by."""
+
+    classifier: str | None = None
+    label: str | None = None
+    state: Annotated[str | None, Field(pattern="^(queued|claimed|done|failed)$")] = None
+    model: str | None = None
+    min_confidence: Annotated[float | None, Field(ge=0, le=1)] = None
+    cursor: str | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+@router.get("/images", response={200: ImagePageOut, **_ERRORS}, summary="List pictures, newest first")
+def list_images(request: HttpRequest, filters: Query[ImageFilters]) -> HttpResponse:
+    """`next_cursor` continues where this page ends; it is null on the last one."""
+    rows = _narrow(visible_images(request), filters)
+    if filters.cursor:
+        rows = rows.filter(id__lt=read_cursor(filters.cursor))
+    page = list(describable(rows).order_by("-id")[: filters.limit + 1])
+    more = len(page) > filters.limit
+    page = page[: filters.limit]
+    body = {"images": [describe_image(image) for image in page], "next_cursor": write_cursor(page[-1].id) if more else None}
+    return _json(body)
+
+
+def _narrow(rows: QuerySet[Image], filters: ImageFilters) -> QuerySet[Image]:
+    if filters.classifier:
+        rows = rows.filter(classifier=find_classifier(filters.classifier))
+    if filters.label:
+        rows = rows.filter(current_prediction__label__name=filters.label)
+    if filters.state:
+        rows = rows.filter(current_prediction__state=filters.state)
+    if filters.model:
+        identifier = parse_id(filters.model)
+        rows = rows.filter(current_prediction__model_version=identifier) if identifier else rows.none()
+    if filters.min_confidence is not None:
+        rows = rows.filter(current_prediction__confidence__gte=filters.min_confidence)
+    return rows
+
+
+ImageId = Annotated[str, Path(description="An image's id")]
+
+
+@router.get("/images/{image_id}", response={200: ImageOut, **_ERRORS}, summary="One picture and its newest prediction")
+def read_image(request: HttpRequest, image_id: ImageId) -> HttpResponse:
+    return _json(describe_image(get_image(request, image_id)))
+
+
+@router.post("/images/{image_id}/predictions", response={202: ImageOut, **_ERRORS}, summary="Ask again")
+def ask_again(request: HttpRequest, image_id: ImageId, body: PredictionIn) -> HttpResponse:
+    """By the live version or a named one; an answer which that version gave before is shown again."""
+    image = get_image(request, image_id)
+    wished = find_version(image.classifier, body.model)
+    request_prediction(image=image, wished_version=wished, priority=Prediction.PERSON_WAITS)
+    return _json(describe_image(get_image(request, image_id)), status=HTTPStatus.ACCEPTED)
+
+
+@router.get("/images/{image_id}/file", summary="The stored picture", response={200: None, **_ERRORS})
+def read_file_of_image(request: HttpRequest, image_id: ImageId) -> HttpResponse:
+    image = get_image(request, image_id)
+    return _picture(open_image_file(image), image.content_type)
+
+
+@router.get("/images/{image_id}/thumbnail", summary="A small picture, 256 pixels at most", response={200: None, **_ERRORS})
+def read_thumbnail(request: HttpRequest, image_id: ImageId) -> HttpResponse:
+    image = get_image(request, image_id)
+    data, content_type = thumbnail(image)
+    return _picture(data, content_type)
+
+
+def _picture(data: bytes, content_type: str) -> HttpResponse:
+    """User pictures never run, never frame, and stay in the asker's own cache."""
+    response = HttpResponse(data, content_type=content_type)
+    response["Content-Disposition"] = "inline"
+    response["Cache-Control"] = "private, max-age=31536000, immutable"
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
+
+
+def _json(body: object, *, status: int = HTTPStatus.OK) -> HttpResponse:
+    return HttpResponse(json.dumps(body, ensure_ascii=False).encode(), content_type="application/json", status=status)
+

@@ -1,0 +1,45 @@
+"""The one ASGI application: sockets go to Channels, HTTP over the bridge to Django's WSGI handler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from webapp.wsgi import application as wsgi_application
+
+# Importing the WSGI application has set Django up; the rest needs it ready.
+from channels.routing import URLRouter  # noqa: I001
+from django.conf import settings
+
+from classifier.predictions import find_answered
+from webapp.http_bridge import HttpBridge
+from webapp.result_waiter import ResultWaiter
+from webapp.socket_access import SocketAccess
+from webapp.websocket_urls import websocket_urlpatterns
+
+_http = HttpBridge(
+    wsgi_application,
+    threads=settings.HTTP_THREADS,
+    body_seconds=settings.HTTP_BODY_SECONDS,
+    body_memory_bytes=settings.HTTP_BODY_MEMORY_BYTES,
+    body_max_bytes=settings.REQUEST_MAX_BYTES,
+    waiter=ResultWaiter(find_done=find_answered, poll_seconds=settings.WAIT_POLL_SECONDS),
+)
+_sockets = SocketAccess(URLRouter(websocket_urlpatterns))
+
+
+async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Dispatch by the kind of connection."""
+    if scope["type"] == "http":
+        await _http(scope, receive, send)
+    elif scope["type"] == "websocket":
+        await _sockets(scope, receive, send)
+    elif scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+
+
+async def _lifespan(receive: Any, send: Any) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

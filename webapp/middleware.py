@@ -1,0 +1,76 @@
+"""Request ids in every log line and answer; the signed visitor cookie."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+VISITOR_COOKIE = "whatsit_visitor"
+VISITOR_SECONDS = 400 * 86400
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
+_signer = signing.Signer(salt="whatsit.visitor")
+
+
+class RequestIdMiddleware:
+    """Takes a sane X-Request-ID or makes one, binds it to the logs and sends it back."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        sent = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = sent if _REQUEST_ID.fullmatch(sent) else secrets.token_hex(8)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        return response
+
+
+class VisitorMiddleware:
+    """Gives a visitor without login a random id in a signed cookie: no row, no session."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        fresh = request.META.get("whatsit.new_visitor")
+        if fresh:
+            response.set_cookie(
+                VISITOR_COOKIE,
+                _signer.sign(fresh),
+                max_age=VISITOR_SECONDS,
+                httponly=True,
+                samesite="Lax",
+                secure=settings.SESSION_COOKIE_SECURE,
+            )
+        return response
+
+
+def read_visitor(cookie: str | None) -> str | None:
+    """The visitor id in a cookie's value, or None when it is absent or not signed by us."""
+    if not cookie:
+        return None
+    try:
+        return _signer.unsign(cookie)
+    except signing.BadSignature:
+        return None
+
+
+def visitor_of(request: HttpRequest) -> str:
+    """This visitor's id; a new one is made, and set as a cookie by the answer, at the first need."""
+    known = read_visitor(request.COOKIES.get(VISITOR_COOKIE)) or request.META.get("whatsit.new_visitor")
+    if known:
+        return str(known)
+    fresh = secrets.token_urlsafe(18)
+    request.META["whatsit.new_visitor"] = fresh
+    return fresh

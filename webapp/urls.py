@@ -1,0 +1,22 @@
+"""Every address of the site."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import path
+from django.views.generic import RedirectView
+
+from webapp.api.api import api
+from webapp.views import health
+from webapp.views.api_docs import api_docs
+
+urlpatterns = [
+    path("api/v1/", api.urls),
+    path("api/docs", api_docs, name="api-docs"),
+    path("api/docs/", RedirectView.as_view(pattern_name="api-docs")),
+    path("admin/", admin.site.urls),
+    path("healthz/live", health.live),
+    path("healthz/ready", health.ready),
+    path("healthz/progress", health.progress),
+    path("metrics", health.metrics),
+]

@@ -1,0 +1,75 @@
+"""/healthz/live, /healthz/ready, /healthz/progress and /metrics."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from classifier.errors import StorageUnavailable
+from classifier.heartbeats import live_workers, skewed_workers
+from classifier.object_storage import list_objects
+from classifier.predictions import oldest_open_age_seconds
+
+
+@require_safe
+def live(request: HttpRequest) -> HttpResponse:
+    """This process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def ready(request: HttpRequest) -> HttpResponse:
+    """Database, migrations and storage; 503 with the reason when one is not ready."""
+    parts = {"database": _database(), "storage": _storage()}
+    good = all(state == "ok" for state in parts.values())
+    return JsonResponse({"status": "ok" if good else "not ready", **parts}, status=200 if good else 503)
+
+
+def _database() -> str:
+    try:
+        executor = MigrationExecutor(connection)
+        pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except (DatabaseError, InterfaceError):
+        return "not reachable"
+    return "migrations are missing: run manage.py migrate" if pending else "ok"
+
+
+def _storage() -> str:
+    try:
+        next(iter(list_objects("health/")), None)
+    except StorageUnavailable:
+        return f"not reachable ({type(default_storage).__name__})"
+    return "ok"
+
+
+@require_safe
+def progress(request: HttpRequest) -> HttpResponse:
+    """Is work moving? 503 when the oldest open prediction is late or no gpu worker has been heard of."""
+    try:
+        oldest = oldest_open_age_seconds()
+        workers = live_workers("gpu")
+        skewed = skewed_workers()
+    except (DatabaseError, InterfaceError):
+        return JsonResponse({"status": "database not reachable"}, status=503)
+    late = oldest > settings.PROGRESS_LATE_SECONDS
+    alarms = sorted({worker.alarm for worker in workers if worker.alarm})
+    body = {
+        "status": "late" if late else ("no worker" if not workers else "ok"),
+        "oldest_open_seconds": round(oldest, 1),
+        "gpu_workers": len(workers),
+        "ready_workers": sum(bool(worker.loaded_versions) for worker in workers),
+        "skewed_workers": skewed,
+        "alarms": alarms,
+    }
+    return JsonResponse(body, status=200 if body["status"] == "ok" else 503)
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus text."""
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,11 @@
+"""Django's WSGI application, which the HTTP bridge calls."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "classifier.settings")
+
+application = get_wsgi_application()
