@@ -5,6 +5,7 @@ The manifest is stored last, so an artifact is either whole or not there; nothin
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -12,8 +13,8 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -58,6 +59,7 @@ def fetch_artifact(digest: str, cache_dir: Path) -> Path:
         return target
     contents = _download(digest)
     try:
+        cache_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         _purge_side_folders(cache_dir)
         _publish(contents, target)
     except OSError as problem:
@@ -72,27 +74,35 @@ def _download(digest: str) -> dict[str, bytes]:
         try:
             return read_object(_key(digest, name))
         except ObjectMissing as problem:
-            raise ArtifactDamaged(f"Artifact {digest} is not complete in object storage: {name} is missing.") from problem
+            raise ArtifactDamaged(
+                f"Artifact {digest} is not complete in object storage: {name} is missing."
+            ) from problem
 
     manifest = read(MANIFEST)
     return {**_read_listed_files(_listed_files(manifest, digest), read), MANIFEST: manifest}
 
 
 def _publish(contents: Mapping[str, bytes], target: Path) -> None:
-    """Side folder, then rename. A folder that is there and not whole gives way; a whole one of a faster process stays."""
+    """Side folder, then rename, one process at a time: a whole copy of a faster one stays, a damaged one gives way."""
     side = target.parent / f"{_SIDE_FOLDER_PREFIX}{os.getpid()}-{secrets.token_hex(8)}"
-    side.mkdir(parents=True, mode=0o700)
+    side.mkdir(mode=0o700)
     try:
         for name, data in contents.items():
             (side / name).write_bytes(data)
-        if target.exists() and not _is_whole(target, target.name):
-            with suppress(FileNotFoundError):
-                target.rename(side.with_name(f"{side.name}-damaged"))
-        with suppress(FileExistsError, OSError) if target.exists() else suppress():
-            side.rename(target)
+        with _locked(target.parent):
+            if not _is_whole(target, target.name):
+                shutil.rmtree(target, ignore_errors=True)
+                side.rename(target)
     finally:
         shutil.rmtree(side, ignore_errors=True)
-        shutil.rmtree(side.with_name(f"{side.name}-damaged"), ignore_errors=True)
+
+
+@contextmanager
+def _locked(cache_dir: Path) -> Iterator[None]:
+    """Held for a rename only; the system frees it when a process dies."""
+    with (cache_dir / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _is_whole(folder: Path, digest: str) -> bool:
