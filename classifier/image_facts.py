@@ -41,6 +41,7 @@ class PictureHeader:
     frames: int = 1
     scans: int = 1
     bit_depth: int = 8
+    is_grey: bool = False
 
     @property
     def decoding_effort(self) -> int:

@@ -13,6 +13,7 @@ from classifier.image_orientation import read_orientation
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PIXEL_CHUNKS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
 _COMPRESSED_CHUNKS = frozenset((b"zTXt", b"iTXt", b"iCCP"))
+_GREY_COLOUR_TYPES = frozenset((0, 4))
 _MAX_PIXEL_CHUNKS = 20_000  # a 10 MB file in 2 KB pieces has 5,000
 _MAX_OTHER_CHUNKS = 1_000
 _MAX_UNPACKED_BYTES = 4 << 20  # colour profiles and texts of honest files stay well below
@@ -61,7 +62,7 @@ def read_png_header(data: bytes, limits: PictureLimits) -> PictureHeader:
         raise Refused("truncated_or_damaged")
     if data[8:16] != b"\x00\x00\x00\rIHDR":
         raise Refused("type_mismatch")
-    width, height, bit_depth = struct.unpack_from(">IIB", data, 16)
+    width, height, bit_depth, colour_type = struct.unpack_from(">IIBB", data, 16)
     refuse_oversize(width, height, limits)
     walk = _walk_chunks(data, limits)
     return PictureHeader(
@@ -72,6 +73,7 @@ def read_png_header(data: bytes, limits: PictureLimits) -> PictureHeader:
         orientation=walk.orientation,
         frames=max(1, walk.frames_seen, walk.frames_declared),
         bit_depth=bit_depth,
+        is_grey=colour_type in _GREY_COLOUR_TYPES,
     )
 
 

@@ -55,6 +55,8 @@ def normalise(header: PictureHeader, limits: PictureLimits) -> NormalisedPicture
         decoded = _decode(header, limits)
         was_transparent = decoded.mode in _HAS_ALPHA or "transparency" in decoded.info
         picture = map_mode(decoded, bit_depth=header.bit_depth)
+        if header.is_grey and picture.mode != "L":  # Pillow reads 16-bit grey with alpha as colour
+            picture = picture.getchannel(0)
     except MemoryError as error:
         raise Refused("too_complex", reason="memory") from error
     except _DAMAGE as error:
@@ -126,7 +128,7 @@ def _apply_transparent_colour(image: Image.Image, bit_depth: int) -> Image.Image
     """A PNG may name one colour as transparent; the result carries it as an alpha channel instead."""
     transparent = image.info.pop("transparency")
     if image.mode.startswith("I;16"):
-        opacity = image.point(_opaque_but_for(transparent, 1 << 16), "L")
+        opacity = image.convert("I").point(_opaque_but_for(transparent, 1 << 16), "L")
         image = _keep_upper_bits(image)
     elif image.mode == "RGB":
         # Pillow has dropped the lower half of 16-bit channels, so the colour is compared without it too
