@@ -1,4 +1,4 @@
-"""Model folders ↔ object storage, by the SHA-256 of their manifest. What a manifest says beyond `files` is ml's business.
+"""Model folders ↔ object storage, by the SHA-256 of their manifest. All but a manifest's `files` is ml's business.
 
 The manifest is stored last, so an artifact is either whole or not there; nothing is believed without its digest.
 """
