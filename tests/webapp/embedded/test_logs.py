@@ -1,0 +1,78 @@
+"""Log files stay few and small; error lines are found, once."""
+
+from pathlib import Path
+
+import pytest
+
+from webapp.embedded import logs
+from webapp.embedded.logs import LogWatch, read_last_lines, rotate_log
+
+
+def test_it_keeps_three_old_logs(tmp_path: Path) -> None:
+    path = tmp_path / "logs" / "web.log"
+    for number in range(6):
+        rotate_log(path)
+        path.write_text(str(number))
+    kept = {entry.name: entry.read_text() for entry in path.parent.iterdir()}
+    assert kept == {"web.log": "5", "web.log.1": "4", "web.log.2": "3", "web.log.3": "2"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-11-21 ERROR in app: broken",
+        '{"event": "drain_failed", "level": "error"}',
+        "[error    ] storage unavailable",
+        "CRITICAL: out of memory",
+    ],
+)
+def test_error_lines_are_important(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "a.log"
+    path.write_text(f"all is well\n{line}\n")
+    assert LogWatch(path).read_important_lines() == [line]
+
+
+@pytest.mark.parametrize("line", ['{"event": "refused", "level": "info"}', "0 errors so far", "no_error: yes"])
+def test_ordinary_lines_are_not(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "a.log"
+    path.write_text(f"{line}\n")
+    assert LogWatch(path).read_important_lines() == []
+
+
+def test_a_line_is_shown_once_and_only_when_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text("ERROR: half")
+    watch = LogWatch(path)
+    assert watch.read_important_lines() == []
+    with path.open("a") as file:
+        file.write(" whole\n")
+    assert watch.read_important_lines() == ["ERROR: half whole"]
+    assert watch.read_important_lines() == []
+
+
+def test_a_flood_of_errors_is_cut_short_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text("ERROR again\n" * 40)
+    shown = LogWatch(path).read_important_lines()
+    assert shown[:5] == ["ERROR again"] * 5
+    assert shown[5:] == [f"… and 35 more lines like these in {path}"]
+
+
+def test_a_huge_log_is_set_aside_while_its_writer_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "MAX_LOG_BYTES", 100)
+    path = tmp_path / "a.log"
+    with path.open("a", buffering=1) as writer:
+        watch = LogWatch(path)
+        writer.write("x" * 200 + "\n")
+        watch.read_important_lines()
+        assert path.stat().st_size == 0
+        assert (tmp_path / "a.log.1").stat().st_size == 201
+        writer.write("ERROR after the cut\n")
+        assert watch.read_important_lines() == ["ERROR after the cut"]
+
+
+def test_the_last_lines_skip_blanks_and_a_missing_log_is_empty(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text("one\n\ntwo\nthree\n\n")
+    assert read_last_lines(path, 2) == ["two", "three"]
+    assert read_last_lines(tmp_path / "none.log", 2) == []

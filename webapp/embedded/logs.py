@@ -1,0 +1,74 @@
+"""The parts' log files: kept small, and watched for lines that a person should see on the terminal."""
+
+import contextlib
+import re
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+KEPT_LOGS = 3
+MAX_LOG_BYTES = 20_000_000
+MAX_READ_BYTES = 256_000
+MAX_SHOWN_LINES = 5
+MAX_SHOWN_CHARACTERS = 300
+IMPORTANT = re.compile(r'\b(?:ERROR|CRITICAL|FATAL)\b|"level": ?"(?:error|critical)"|\[(?:error|critical) *\]')
+
+
+def rotate_log(path: Path) -> None:
+    """Make room for a new log: x.log becomes x.log.1, x.log.1 becomes x.log.2; the oldest goes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = [path, *(path.with_name(f"{path.name}.{number}") for number in range(1, KEPT_LOGS + 1))]
+    for newer, older in reversed(list(pairwise(names))):
+        with contextlib.suppress(FileNotFoundError):
+            newer.replace(older)
+
+
+def read_last_lines(path: Path, count: int) -> list[str]:
+    """The end of a log, for the sentence that explains a failed start; empty when there is no log."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - MAX_READ_BYTES))
+            text = file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return []
+    return [line for line in text.splitlines() if line.strip()][-count:]
+
+
+class LogWatch:
+    """Reads what was added to one log since the last look. The writer appends, so the file may be cut under it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._position = 0
+        self._rest = b""
+
+    def read_important_lines(self) -> list[str]:
+        """New lines that report an error, shortened; at most a handful, then how many more there are."""
+        found = [line for line in self._read_new_lines() if IMPORTANT.search(line)]
+        shown = [line[:MAX_SHOWN_CHARACTERS] for line in found[:MAX_SHOWN_LINES]]
+        if len(found) > len(shown):
+            shown.append(f"… and {len(found) - len(shown)} more lines like these in {self.path}")
+        return shown
+
+    def _read_new_lines(self) -> list[str]:
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._position)
+                added = file.read(MAX_READ_BYTES)
+        except FileNotFoundError:
+            return []
+        self._position += len(added)
+        *lines, self._rest = (self._rest + added).split(b"\n")
+        self._rest = self._rest[-MAX_READ_BYTES:]
+        if self._position > MAX_LOG_BYTES:
+            self._cut()
+        return [line.decode("utf-8", "replace") for line in lines]
+
+    def _cut(self) -> None:
+        """Keep the log's content beside it and empty it in place: the writer keeps its open file."""
+        shutil.copyfile(self.path, self.path.with_name(f"{self.path.name}.1"))
+        with self.path.open("r+b") as file:
+            file.truncate(0)
+        self._position = 0
+        self._rest = b""
