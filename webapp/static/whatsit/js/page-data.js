@@ -1,0 +1,10 @@
+/** What the server tells the page: classifiers, limits and addresses, read once. */
+
+/** @type {{classifiers: {slug: string, name: string, labels: string[]}[], upload_max_bytes: number, images_url: string,
+ *          live_path: string, shrink_worker_url: string}} */
+export const pageData = JSON.parse(document.getElementById("page-data").textContent);
+
+/** The token that Django asks of a logged-in visitor; empty where the page has none. */
+export function csrfToken() {
+  return document.querySelector("input[name=csrfmiddlewaretoken]")?.value ?? "";
+}

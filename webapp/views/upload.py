@@ -1,0 +1,105 @@
+"""`/`: the upload page. Its scripts talk to the API; the plain form is for browsers without scripts."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.templatetags.static import static
+from django.urls import reverse
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_http_methods
+
+from classifier.errors import NotAllowed, Refused, WhatsitError
+from classifier.models import Classifier, Image, Prediction
+from classifier.uploads import NothingAccepted, RefusedFile, SentFile, UploadAnswer, accept_upload
+from webapp import metrics
+from webapp.access import asking_owner
+from webapp.views.sent_images import describe_sent_images
+
+_SENTENCES_SHOWN = 10
+
+
+@cache_control(private=True, no_cache=True)
+@require_http_methods(["GET", "HEAD", "POST"])
+def upload(request: HttpRequest) -> HttpResponse:
+    """Show the page, or take the plain form's pictures and show where their answers will be."""
+    if request.method == "POST":
+        return _receive(request)
+    return _show(request)
+
+
+def _show(request: HttpRequest, *, status: int = 200) -> HttpResponse:
+    classifiers = list(Classifier.objects.order_by("-is_default", "created_at").prefetch_related("labels"))
+    sent_images = describe_sent_images(request, request.GET.getlist("image"))
+    context = {
+        "classifiers": classifiers,
+        "may_upload": _may_upload(request),
+        "login_address": f"{settings.LOGIN_URL}?{urlencode({'next': request.path})}",
+        "upload_max_megabytes": settings.UPLOAD_MAX_BYTES // 1_000_000,
+        "sent_images": sent_images,
+        "is_waiting": any(image["is_waiting"] for image in sent_images),
+        "page_data": _page_data(classifiers),
+    }
+    return render(request, "upload.html", context, status=status)
+
+
+def _may_upload(request: HttpRequest) -> bool:
+    """Asking also gives a new visitor the cookie that the live socket reads."""
+    try:
+        asking_owner(request)
+    except NotAllowed:
+        return False
+    return True
+
+
+def _page_data(classifiers: list[Classifier]) -> dict[str, object]:
+    """What the scripts need to know; see `page-data.js`."""
+    return {
+        "classifiers": [
+            {"slug": entry.slug, "name": entry.name, "labels": [label.name for label in entry.labels.all()]}
+            for entry in classifiers
+        ],
+        "upload_max_bytes": settings.UPLOAD_MAX_BYTES,
+        "images_url": reverse("api-v1:send_images"),
+        "live_path": "/ws/results/",
+        "shrink_worker_url": static("whatsit/js/shrink-worker.js"),
+    }
+
+
+def _receive(request: HttpRequest) -> HttpResponse:
+    try:
+        answer = _accept(request)
+    except WhatsitError as problem:
+        metrics.count_refusal(problem)
+        _say_refusals(request, problem.rejected if isinstance(problem, NothingAccepted) else [], problem.message)
+        return _show(request, status=problem.status)
+    metrics.count_upload(answer)
+    _say_refusals(request, answer.rejected)
+    address = urlencode([("image", str(image.id)) for image in dict.fromkeys(answer.images)])
+    return HttpResponse(status=303, headers={"Location": f"{request.path}?{address}"})
+
+
+def _accept(request: HttpRequest) -> UploadAnswer:
+    parts = request.FILES.getlist("file")
+    if not parts:
+        raise Refused("malformed_request", "Choose at least one picture first.")
+    return accept_upload(
+        files=[SentFile(part.name or "", part.read(settings.UPLOAD_MAX_BYTES + 1)) for part in parts],
+        owner=asking_owner(request),
+        source=Image.Source.PAGE,
+        priority=Prediction.PERSON_WAITS,
+        classifier_slug=request.POST.get("classifier") or None,
+    )
+
+
+def _say_refusals(request: HttpRequest, rejected: list[RefusedFile], otherwise: str = "") -> None:
+    for entry in rejected[:_SENTENCES_SHOWN]:
+        messages.error(request, f"{entry.name}: {entry.message}")
+    if len(rejected) > _SENTENCES_SHOWN:
+        messages.error(request, f"{len(rejected) - _SENTENCES_SHOWN} more files were refused.")
+    if not rejected and otherwise:
+        messages.error(request, otherwise)
