@@ -1,8 +1,10 @@
 """The parts' log files: kept small, and watched for lines that a person should see on the terminal."""
 
 import contextlib
+import json
 import re
 import shutil
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +12,9 @@ KEPT_LOGS = 3
 MAX_LOG_BYTES = 20_000_000
 MAX_READ_BYTES = 256_000
 MAX_SHOWN_LINES = 5
+SHOWN_WINDOW_SECONDS = 10.0
 MAX_SHOWN_CHARACTERS = 300
+HEALTH_ANSWER = "/healthz/"  # a 503 there is an answer that somebody asked for, no error
 IMPORTANT = re.compile(r'\b(?:ERROR|CRITICAL|FATAL)\b|"level": ?"(?:error|critical)"|\[(?:error|critical) *\]')
 
 
@@ -35,6 +39,16 @@ def read_last_lines(path: Path, count: int) -> list[str]:
     return [line for line in text.splitlines() if line.strip()][-count:]
 
 
+def shorten(line: str) -> str:
+    """One readable line: of a structured entry only what happened, cut to a terminal's few rows."""
+    with contextlib.suppress(ValueError):
+        entry = json.loads(line)
+        if isinstance(entry, dict) and "event" in entry:
+            cause = str(entry.get("error") or str(entry.get("exception", "")).rstrip().rpartition("\n")[2])
+            line = f"{entry['event']}: {cause}" if cause else str(entry["event"])
+    return line[:MAX_SHOWN_CHARACTERS]
+
+
 class LogWatch:
     """Reads what was added to one log since the last look. The writer appends, so the file may be cut under it."""
 
@@ -42,14 +56,27 @@ class LogWatch:
         self.path = path
         self._position = 0
         self._rest = b""
+        self._window_began = -SHOWN_WINDOW_SECONDS
+        self._shown = 0
+        self._hidden = 0
 
     def read_important_lines(self) -> list[str]:
-        """New lines that report an error, shortened; at most a handful, then how many more there are."""
-        found = [line for line in self._read_new_lines() if IMPORTANT.search(line)]
-        shown = [line[:MAX_SHOWN_CHARACTERS] for line in found[:MAX_SHOWN_LINES]]
-        if len(found) > len(shown):
-            shown.append(f"… and {len(found) - len(shown)} more lines like these in {self.path}")
-        return shown
+        """New lines that report an error, shortened; a few each 10 seconds, then how many more there were."""
+        lines: list[str] = []
+        now = time.monotonic()
+        if now - self._window_began >= SHOWN_WINDOW_SECONDS:
+            if self._hidden:
+                lines.append(f"… and {self._hidden} more lines like these in {self.path}")
+            self._window_began, self._shown, self._hidden = now, 0, 0
+        for line in self._read_new_lines():
+            if not IMPORTANT.search(line) or HEALTH_ANSWER in line:
+                continue
+            if self._shown < MAX_SHOWN_LINES:
+                self._shown += 1
+                lines.append(shorten(line))
+            else:
+                self._hidden += 1
+        return lines
 
     def _read_new_lines(self) -> list[str]:
         try:

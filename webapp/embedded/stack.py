@@ -124,6 +124,7 @@ class Stack:
         """Wait until a gpu worker holds a model; without one the pages still work, so it is only said."""
 
         def is_alive() -> bool:
+            time.sleep(LOOK_SECONDS)  # the question costs the web process more than it costs us
             _, progress = ask_health(self._own_address(), "/healthz/progress")
             return bool(progress.get("ready_workers"))
 

@@ -21,7 +21,6 @@ def test_it_keeps_three_old_logs(tmp_path: Path) -> None:
     "line",
     [
         "2026-11-21 ERROR in app: broken",
-        '{"event": "drain_failed", "level": "error"}',
         "[error    ] storage unavailable",
         "CRITICAL: out of memory",
     ],
@@ -50,12 +49,31 @@ def test_a_line_is_shown_once_and_only_when_it_is_complete(tmp_path: Path) -> No
     assert watch.read_important_lines() == []
 
 
-def test_a_flood_of_errors_is_cut_short_and_counted(tmp_path: Path) -> None:
+def test_of_a_structured_line_only_what_happened_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text(
+        '{"event": "drain_failed", "level": "error", "exception": "Traceback …\\n  line\\nOSError: gone"}\n'
+        '{"event": "storage_lost", "error": "timeout", "level": "critical"}\n'
+    )
+    assert LogWatch(path).read_important_lines() == ["drain_failed: OSError: gone", "storage_lost: timeout"]
+
+
+def test_the_answer_of_a_health_page_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text('{"event": "Service Unavailable: /healthz/progress", "level": "error"}\n')
+    assert LogWatch(path).read_important_lines() == []
+
+
+def test_a_flood_of_errors_is_cut_short_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.log"
     path.write_text("ERROR again\n" * 40)
-    shown = LogWatch(path).read_important_lines()
-    assert shown[:5] == ["ERROR again"] * 5
-    assert shown[5:] == [f"… and 35 more lines like these in {path}"]
+    watch = LogWatch(path)
+    assert watch.read_important_lines() == ["ERROR again"] * 5
+    with path.open("a") as file:
+        file.write("ERROR again\n")
+    assert watch.read_important_lines() == []
+    monkeypatch.setattr(logs, "SHOWN_WINDOW_SECONDS", 0.0)
+    assert watch.read_important_lines() == [f"… and 36 more lines like these in {path}"]
 
 
 def test_a_huge_log_is_set_aside_while_its_writer_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

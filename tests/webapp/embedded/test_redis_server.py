@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from webapp.embedded import redis_server
 from webapp.embedded.preflight import StartRefused
@@ -90,7 +92,7 @@ def test_a_platform_without_any_redis_is_told_what_to_install(tmp_path: Path, mo
 
 def test_strangers_without_the_password_get_nothing(running: PrivateRedis) -> None:
     with pytest.raises(redis.AuthenticationError):
-        redis.Redis(port=running.port).ping()
+        redis.Redis(port=running.port, retry=Retry(NoBackoff(), 0)).ping()
 
 
 def test_three_databases_are_there_and_memory_is_never_evicted(running: PrivateRedis) -> None:
