@@ -1,0 +1,30 @@
+"""The course of the learning rate over a run: a linear warm-up, then half a cosine down to almost nothing."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="whatsit")
+class WarmUpCosine(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]  # Keras ships no types
+    """Rises from 0 to `peak` over `warm_up_steps`, then falls to `peak / 1000` at `total_steps` (arXiv 1608.03983)."""
+
+    def __init__(self, peak: float, warm_up_steps: int, total_steps: int) -> None:
+        super().__init__()
+        self.peak = peak
+        self.warm_up_steps = max(1, warm_up_steps)
+        self.total_steps = max(self.warm_up_steps + 1, total_steps)
+
+    def __call__(self, step: Any) -> Any:
+        position = ops.cast(step, "float32")
+        rising = (position + 1) / self.warm_up_steps
+        share = (position - self.warm_up_steps) / (self.total_steps - self.warm_up_steps)
+        falling = 0.5 * (1 + ops.cos(math.pi * ops.clip(share, 0.0, 1.0)))
+        return self.peak * ops.maximum(ops.where(position < self.warm_up_steps, rising, falling), 1e-3)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"peak": self.peak, "warm_up_steps": self.warm_up_steps, "total_steps": self.total_steps}
