@@ -38,7 +38,7 @@ class BodyReader:
     async def read(self, environ: dict[str, Any], receive: Receive) -> tuple[IO[bytes], int]:
         """Return the body, at its beginning, and its size in bytes.
 
-        Raises `ClientLeftError`, or `RequestRefusedError` for a body that is too large, too slow, or not what its headers say.
+        Raises `ClientLeftError`, or `RequestRefusedError` for one too large, too slow or not as announced.
         """
         if not has_body(environ):
             return io.BytesIO(), 0

@@ -1,0 +1,106 @@
+"""The threads of the bridge: few, lasting, and tidy when nobody waits for the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from webapp.request_threads import RequestThreads
+
+
+def test_a_result_and_an_error_come_back_to_the_one_who_asked() -> None:
+    async def play() -> None:
+        threads = RequestThreads(2, max_waiting=10)
+        assert await threads.run(lambda: 41 + 1) == 42
+        with pytest.raises(ZeroDivisionError):
+            await threads.run(lambda: 1 // 0)
+        threads.close()
+
+    asyncio.run(play())
+
+
+def test_threads_are_started_as_needed_and_stay() -> None:
+    async def play() -> None:
+        threads = RequestThreads(8, max_waiting=100)
+        one_after_the_other = {await threads.run(threading.get_ident) for _ in range(20)}
+        assert len(one_after_the_other) == 1
+
+        def take_time() -> int:
+            time.sleep(0.01)
+            return threading.get_ident()
+
+        together = set(await asyncio.gather(*(threads.run(take_time) for _ in range(40))))
+        assert len(together) == 8
+        assert one_after_the_other <= together
+        threads.close()
+
+    asyncio.run(play())
+
+
+def test_what_a_thread_keeps_is_there_for_its_next_job() -> None:
+    async def play() -> None:
+        threads, kept = RequestThreads(1, max_waiting=10), threading.local()
+        await threads.run(lambda: setattr(kept, "connection", "open"))
+        assert await threads.run(lambda: kept.connection) == "open"
+        threads.close()
+
+    asyncio.run(play())
+
+
+def test_a_cancelled_job_that_ran_is_tidied_up() -> None:
+    async def play() -> None:
+        threads = RequestThreads(1, max_waiting=10)
+        started, release, tidied = threading.Event(), threading.Event(), threading.Event()
+
+        def work() -> None:
+            started.set()
+            release.wait(5)
+
+        task = asyncio.create_task(threads.run(work, on_orphan=tidied.set))
+        await asyncio.to_thread(started.wait, 5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        release.set()
+        assert await asyncio.to_thread(tidied.wait, 5)
+        threads.close()
+
+    asyncio.run(play())
+
+
+def test_a_job_cancelled_in_the_queue_is_not_run_but_tidied_up() -> None:
+    async def play() -> None:
+        threads = RequestThreads(1, max_waiting=10)
+        release, ran, tidied = threading.Event(), threading.Event(), threading.Event()
+        first = asyncio.create_task(threads.run(lambda: release.wait(5)))
+        second = asyncio.create_task(threads.run(ran.set, on_orphan=tidied.set))
+        await asyncio.sleep(0)
+        second.cancel()
+        await asyncio.sleep(0)
+        release.set()
+        await first
+        assert await asyncio.to_thread(tidied.wait, 5)
+        assert not ran.is_set()
+        threads.close()
+
+    asyncio.run(play())
+
+
+def test_room_is_what_the_threads_and_the_queue_hold_together() -> None:
+    async def play() -> None:
+        threads, release = RequestThreads(1, max_waiting=1), threading.Event()
+        tasks = []
+        for _ in range(2):
+            assert threads.has_room
+            tasks.append(asyncio.create_task(threads.run(lambda: release.wait(5))))
+            await asyncio.sleep(0)
+        assert not threads.has_room
+        release.set()
+        await asyncio.gather(*tasks)
+        assert threads.has_room
+        threads.close()
+
+    asyncio.run(play())
