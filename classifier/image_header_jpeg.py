@@ -15,7 +15,8 @@ _START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN, _COMMENT = 0xD8, 0xD9, 0xDA, 0xF
 _EXIF_SEGMENT, _ADOBE_SEGMENT = 0xE1, 0xEE
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
-_MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")  # all that stand before a segment; not the restarts within a scan
+_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")  # all that stand before a segment; not the restarts within a scan
+_MAX_PIXELS_PER_BYTE = 1024  # 64 pixels take at least one bit: 512, and as much again to be safe
 _MAX_SEGMENTS = 2_000  # the largest colour profile takes 255
 
 
@@ -58,6 +59,8 @@ def read_jpeg_header(data: bytes, limits: PictureLimits) -> PictureHeader:
         raise Refused("truncated_or_damaged")
     width, height = walk.size
     refuse_oversize(width, height, limits)
+    if width * height > _MAX_PIXELS_PER_BYTE * (len(data) - first_scan):
+        raise Refused("truncated_or_damaged", width=width, height=height)  # libjpeg would fill in grey, without a word
     scans = _count_scans(data, first_scan, limits)
     if scans > limits.max_scans:
         raise Refused("too_complex", reason="scans")

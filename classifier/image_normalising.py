@@ -36,6 +36,7 @@ _PNG_SIDE = 96
 _JPEG_QUALITY = 92
 _PNG_COMPRESSION = 3  # 230 ms for 2048 x 1536 where Pillow's 6 takes 740 ms and saves 7 %
 _HASH_SIDE = 16
+_STRIP_ROWS = 256
 _BINARY_DIGITS = b"01" + bytes(254)
 _UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -83,7 +84,7 @@ def map_mode(image: Image.Image, *, bit_depth: int = 8) -> Image.Image:
     if image.mode in _HAS_ALPHA:
         return _flatten(image)
     if image.mode == "P":
-        return _flatten(image.convert("RGBA")) if "transparency" in image.info else image.convert("RGB")
+        return _flatten(image) if "transparency" in image.info else image.convert("RGB")
     if image.mode.startswith("I;16"):
         return _keep_upper_bits(image)
     if image.mode == "1":
@@ -154,10 +155,15 @@ def _opaque_but_for(level: int, levels: int) -> list[int]:
 
 
 def _flatten(image: Image.Image) -> Image.Image:
-    """Lay a picture with alpha over white."""
+    """Lay a picture with alpha over white, in strips: 40 million pixels would need twice the memory otherwise."""
     opaque_mode = "L" if image.mode == "LA" else "RGB"
     ground = Image.new(opaque_mode, image.size, "white")
-    ground.paste(image.convert(opaque_mode), mask=image.getchannel("A"))
+    for top in range(0, image.height, _STRIP_ROWS):
+        box = (0, top, image.width, min(top + _STRIP_ROWS, image.height))
+        strip = image.crop(box)
+        if strip.mode == "P":
+            strip = strip.convert("RGBA")
+        ground.paste(strip.convert(opaque_mode), box, mask=strip.getchannel("A"))
     return ground
 
 
