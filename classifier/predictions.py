@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
 from classifier.database_time import moments_from_now
@@ -65,7 +65,7 @@ def _due() -> Q:
 
 def _effective_failures() -> Case:
     """A row that is still claimed although its lease ran out has one failure more than it says."""
-    return Case(When(state=Prediction.State.CLAIMED, then=F("failures") + 1), default=F("failures"))
+    return Case(When(state=Prediction.State.CLAIMED, then=F("failures") + 1), default=F("failures"), output_field=IntegerField())
 
 
 def find_work(*, excluding: Collection[tuple[UUID, UUID | None]] = ()) -> Work | None:

@@ -159,8 +159,9 @@ def _admit(files: Sequence[SentFile]) -> tuple[list[_Admitted], list[RefusedFile
 
 def _keep(request: _Request, admitted: list[_Admitted], rejected: list[RefusedFile]) -> UploadAnswer:
     """Store and commit; when an equal request or picture was faster, undo our objects and look again."""
-    for _ in range(_ATTEMPTS):
-        known = _known_images(request, admitted)
+    for attempt in range(_ATTEMPTS):
+        # A single new picture, the usual case, is not looked up first: the unique constraint knows it as well.
+        known = _known_images(request, admitted) if attempt or len(admitted) > 1 else {}
         fresh = _make_images(request, admitted, known)
         stored = _store(fresh)
         try:

@@ -1,0 +1,140 @@
+"""Real processes, from the upload to the stored and pushed answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+import websockets
+
+from tests.row_makers import png_bytes
+from tests.stack import Stack, await_that
+
+pytestmark = pytest.mark.processes
+
+COUNT_BY_STATE = """
+from django.db.models import Count
+from classifier.models import Prediction
+result = dict(Prediction.objects.values_list('state').annotate(n=Count('id')).order_by())
+"""
+
+
+def send(client: httpx.Client, seed: int, **options: Any) -> dict[str, Any]:
+    response = client.post("/api/v1/images", files={"file": (f"{seed}.png", png_bytes(seed))}, **options)
+    assert response.status_code == 201, response.text
+    image: dict[str, Any] = response.json()["images"][0]
+    return image
+
+
+def test_a_waiting_upload_is_answered_with_its_prediction(stack: Stack) -> None:
+    with stack.client() as client:
+        image = send(client, 1, params={"wait": 10})
+    assert image["state"] == "done"
+    assert image["prediction"]["label"] in {"cat", "dog", "bird"}
+    assert abs(sum(entry["score"] for entry in image["prediction"]["scores"]) - 1) < 1e-5
+
+
+def test_the_socket_sends_a_snapshot_and_then_the_answer(stack: Stack) -> None:
+    asyncio.run(_watch_the_socket(stack))
+
+
+async def _watch_the_socket(stack: Stack) -> None:
+    async with httpx.AsyncClient(base_url=stack.address, timeout=30) as client:
+        first = (await client.post("/api/v1/images", files={"file": ("a.png", png_bytes(20))}, params={"wait": 10})).json()
+        cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        headers = {"Cookie": cookie, "Origin": stack.address}
+        async with websockets.connect(f"ws://127.0.0.1:{stack.port}/ws/results/", additional_headers=headers) as live:
+            snapshot = json.loads(await asyncio.wait_for(live.recv(), 10))
+            assert [item["id"] for item in snapshot["items"]] == [first["images"][0]["id"]]
+            sent = (await client.post("/api/v1/images", files={"file": ("b.png", png_bytes(21))})).json()["images"][0]
+            event = json.loads(await asyncio.wait_for(live.recv(), 10))
+            assert event["type"] == "prediction"
+            assert (event["item"]["id"], event["item"]["state"]) == (sent["id"], "done")
+            assert event["item"]["version"] > sent["version"]
+
+
+def test_an_idle_socket_still_hears_after_seven_seconds(stack: Stack) -> None:
+    asyncio.run(_idle_then_hear(stack))
+
+
+async def _idle_then_hear(stack: Stack) -> None:
+    async with httpx.AsyncClient(base_url=stack.address, timeout=30) as client:
+        await client.post("/api/v1/images", files={"file": ("a.png", png_bytes(30))}, params={"wait": 10})
+        cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        headers = {"Cookie": cookie, "Origin": stack.address}
+        async with websockets.connect(f"ws://127.0.0.1:{stack.port}/ws/results/", additional_headers=headers) as live:
+            await live.recv()
+            await asyncio.sleep(7)
+            await client.post("/api/v1/images", files={"file": ("b.png", png_bytes(31))})
+            assert json.loads(await asyncio.wait_for(live.recv(), 5))["type"] == "prediction"
+
+
+def test_five_hundred_uploads_of_twenty_clients_each_get_one_answer(stack: Stack) -> None:
+    before = stack.query(COUNT_BY_STATE).get("done", 0)
+
+    def one_client(number: int) -> list[str]:
+        with stack.client() as client:
+            return [send(client, 1000 + number * 25 + index)["id"] for index in range(25)]
+
+    with ThreadPoolExecutor(20) as clients:
+        ids = [identifier for part in clients.map(one_client, range(20)) for identifier in part]
+    assert len(set(ids)) == 500
+    await_that(lambda: stack.query(COUNT_BY_STATE) == {"done": before + 500}, 60, "500 predictions are done")
+    sums = stack.query(
+        "from classifier.models import Prediction; result = [sum(s) for s in Prediction.objects.values_list('scores', flat=True)]"
+    )
+    assert all(abs(total - 1) < 1e-4 for total in sums)
+    doubles = stack.query(
+        "from django.db.models import Count\nfrom classifier.models import Image\n"
+        "result = Image.objects.annotate(n=Count('predictions')).exclude(n=1).count()"
+    )
+    assert doubles == 0
+
+
+def test_a_visitor_is_answered_within_two_seconds_behind_100_000_bulk_rows(stack: Stack) -> None:
+    stack.query(QUEUE_BULK_ROWS)
+    waiting = stack.query(COUNT_BY_STATE).get("queued", 0)
+    assert waiting > 50_000
+    with stack.client(headers={"X-Whatsit-Page": "1"}) as client:
+        seconds = []
+        for seed in range(5000, 5005):
+            started = time.monotonic()
+            assert send(client, seed, params={"wait": 10})["state"] == "done"
+            seconds.append(time.monotonic() - started)
+    stack.query("from classifier.models import Image; Image.objects.filter(owner='visitor:bulk').delete()")
+    assert max(seconds) <= 2, seconds
+
+
+QUEUE_BULK_ROWS = """
+from django.utils import timezone
+from classifier.identifiers import new_id
+from classifier.models import Classifier, Image, Prediction
+pets = Classifier.objects.get(slug='pets')
+template = Image.objects.first()
+for part in range(20):
+    images = [Image(id=new_id(), classifier=pets, owner='visitor:bulk', name='bulk', sha256=f'{part * 5000 + i:064d}',
+        file_sha256=template.file_sha256, content=f'{part * 5000 + i:064d}', difference_hash=b'0' * 32,
+        storage_key=f'images/2020/01/01/bulk{part * 5000 + i}.png', format='PNG', width=28, height=28, original_width=28,
+        original_height=28, size_bytes=1, source='command') for i in range(5000)]
+    Image.objects.bulk_create(images)
+    Prediction.objects.bulk_create(Prediction(image=image, classifier=pets, priority=9, queued_at=timezone.now()) for image in images)
+"""
+
+
+def test_a_client_that_drops_in_mid_upload_leaves_nothing(stack: Stack) -> None:
+    before = stack.query("from classifier.models import Image; result = Image.objects.count()")
+    objects = sum(1 for _ in (stack.folder / "media").rglob("*.png"))
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", stack.port)) as raw:
+            raw.sendall(b"POST /api/v1/images HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5000\r\n")
+            raw.sendall(b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n" + png_bytes(7000)[:300])
+    with stack.client() as client:
+        send(client, 7001)
+    assert stack.query("from classifier.models import Image; result = Image.objects.count()") == before + 1
+    assert sum(1 for _ in (stack.folder / "media").rglob("*.png")) == objects + 1
