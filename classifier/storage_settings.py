@@ -194,10 +194,10 @@ def _endpoint(options: dict[str, str]) -> str | None:
 
 
 def _timeouts(options: dict[str, str]) -> dict[str, float]:
-    """Two tries of 2 s + 4 s stay under the 10 s in which an upload must have its answer (a mute server included)."""
+    """Two tries, the pause between them included, stay under the 10 s in which an upload must have its answer."""
     return {
         "connect_timeout_seconds": _seconds(options, "connect_timeout", 2.0),
-        "read_timeout_seconds": _seconds(options, "read_timeout", 4.0),
+        "read_timeout_seconds": _seconds(options, "read_timeout", 3.5),
     }
 
 
