@@ -112,7 +112,7 @@ CHANNEL_LAYERS = {
 STORAGE_URL = read_secret("STORAGE_URL") or f"file://{VAR_DIR / 'media'}"
 STORAGES = {
     "default": storage_configuration(STORAGE_URL, base_dir=BASE_DIR),
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "webapp.static_storage.HashedStaticFilesStorage"},
 }
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"

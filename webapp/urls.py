@@ -9,8 +9,10 @@ from django.views.generic import RedirectView
 from webapp.api.api import api
 from webapp.views import health
 from webapp.views.api_docs import api_docs
+from webapp.views.upload import upload
 
 urlpatterns = [
+    path("", upload, name="upload"),
     path("api/v1/", api.urls),
     path("api/docs", api_docs, name="api-docs"),
     path("api/docs/", RedirectView.as_view(pattern_name="api-docs")),
