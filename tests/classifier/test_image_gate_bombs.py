@@ -148,9 +148,12 @@ def test_a_picture_of_exactly_40_million_pixels_is_opened(depth: int, colour: in
 
 def test_pixels_behind_the_last_row_are_never_unfolded() -> None:
     data = unending_pixels()
-    started = time.perf_counter()
-    assert admit_picture(data).width == 1
-    assert time.perf_counter() - started <= 0.2
+    seconds = []
+    for _ in range(5):
+        started = time.perf_counter()
+        assert admit_picture(data).width == 1
+        seconds.append(time.perf_counter() - started)
+    assert min(seconds) <= 0.05
 
 
 def test_a_hundred_scans_and_a_hundred_frames_are_still_allowed() -> None:
