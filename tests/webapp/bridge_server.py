@@ -1,4 +1,4 @@
-"""A real uvicorn in a thread, serving a small WSGI application over the HTTP bridge; and a client that sees raw bytes."""
+"""A real uvicorn in a thread that serves a small WSGI application over the bridge; a client that sees raw bytes."""
 
 from __future__ import annotations
 

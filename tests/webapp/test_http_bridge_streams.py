@@ -45,7 +45,7 @@ def _django_answer(make: Callable[[], HttpResponseBase]) -> Application:
         response = make()
         start_response(f"{response.status_code} OK", list(response.items()))
         if isinstance(response, FileResponse) and response.file_to_stream is not None:
-            response.file_to_stream.close = response.close
+            response.file_to_stream.close = response.close  # type: ignore[method-assign]
             return environ["wsgi.file_wrapper"](response.file_to_stream, response.block_size)  # type: ignore[no-any-return]
         return response  # type: ignore[return-value]
 

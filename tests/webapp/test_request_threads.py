@@ -92,14 +92,15 @@ def test_a_job_cancelled_in_the_queue_is_not_run_but_tidied_up() -> None:
 def test_room_is_what_the_threads_and_the_queue_hold_together() -> None:
     async def play() -> None:
         threads, release = RequestThreads(1, max_waiting=1), threading.Event()
-        tasks = []
+        tasks, room = [], []
         for _ in range(2):
-            assert threads.has_room
+            room.append(threads.has_room)
             tasks.append(asyncio.create_task(threads.run(lambda: release.wait(5))))
             await asyncio.sleep(0)
-        assert not threads.has_room
+        room.append(threads.has_room)
         release.set()
         await asyncio.gather(*tasks)
+        assert room == [True, True, False]
         assert threads.has_room
         threads.close()
 

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 
 from webapp.result_waiter import ResultWaiter
 
@@ -131,7 +132,7 @@ def test_a_failing_question_is_asked_again_with_growing_pauses() -> None:
         assert await waiter.wait(["a"], 10) is True
 
     moments = _run(play).moments
-    pauses = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in pairwise(moments)]
     assert len(pauses) == 4
     assert pauses[-1] > 3 * pauses[0]
 
