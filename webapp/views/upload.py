@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import reverse
@@ -80,7 +81,7 @@ def _receive(request: HttpRequest) -> HttpResponse:
     metrics.count_upload(answer)
     _say_refusals(request, answer.rejected)
     address = urlencode([("image", str(image.id)) for image in dict.fromkeys(answer.images)])
-    return HttpResponse(status=303, headers={"Location": f"{request.path}?{address}"})
+    return HttpResponseRedirect(f"{request.path}?{address}", status=HTTPStatus.SEE_OTHER)
 
 
 def _accept(request: HttpRequest) -> UploadAnswer:
