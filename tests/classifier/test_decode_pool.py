@@ -1,8 +1,7 @@
-"""The decode children: bounded in time and memory, replaced when lost, never outliving their parent."""
+"""The decode children: bounded in time and memory, shared by all threads, replaced when lost."""
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -19,11 +18,10 @@ from classifier.errors import Refused
 from classifier.image_facts import PictureHeader, PictureLimits
 from classifier.image_headers import read_header
 from classifier.image_normalising import normalise
-from tests.classifier.decode_children import find_decode_children, read_command
+from tests.classifier.decode_children import find_decode_children
 from tests.classifier.picture_files import RGB, RGBA, flat_png, save, smooth_rgb, speckled
 
 LIMITS = PictureLimits()
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def header_of(data: bytes) -> PictureHeader:
@@ -226,60 +224,3 @@ def test_a_child_is_renewed_after_many_pictures(
     pool.normalise(SMALL, LIMITS)
     pool.normalise(SMALL, LIMITS)
     assert own_children() != children
-
-
-def test_a_child_is_told_no_secrets_and_holds_limits(
-    make_pool: Callable[..., DecodePool], own_children: Callable[[], list[int]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DATABASE_URL", "postgres://user:secret@host/db")
-    make_pool(memory_bytes=777_000_000).normalise(SMALL, LIMITS)
-    (child,) = own_children()
-    assert b"secret" not in Path(f"/proc/{child}/environ").read_bytes()
-    limits = Path(f"/proc/{child}/limits").read_text()
-    assert "777000000" in limits.partition("Max address space")[2].splitlines()[0]
-    assert limits.partition("Max file size")[2].split()[0] == "0"
-
-
-def test_the_child_loads_neither_django_nor_numpy() -> None:
-    check = "import sys, classifier.decode_child; print({'django', 'numpy', 'tensorflow'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"
-
-
-@pytest.mark.parametrize("is_busy", [False, True], ids=["idle", "busy"])
-def test_children_end_when_their_parent_is_killed(is_busy: bool) -> None:
-    program = (
-        "import sys, threading\n"
-        "from tests.classifier.test_decode_pool import LARGE, LIMITS, SMALL, DecodePool\n"
-        "pool = DecodePool(1, LIMITS.decode_memory_bytes)\n"
-        "pool.normalise(SMALL, LIMITS)\n"
-        f"threading.Thread(target=pool.normalise, args=(LARGE if {is_busy} else SMALL, LIMITS)).start()\n"
-        "print('up', flush=True)\n"
-        "threading.Event().wait()\n"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE)
-    try:
-        assert parent.stdout is not None
-        assert parent.stdout.readline() == b"up\n"
-        (child,) = find_decode_children(str(parent.pid))
-    finally:
-        parent.kill()
-        parent.communicate()
-    await_condition(lambda: b"decode_child" not in read_command(child), seconds=5)
-
-
-def test_children_end_when_their_parent_ends_in_peace() -> None:
-    program = (
-        "import os\n"
-        "from tests.classifier.test_decode_pool import LIMITS, SMALL, DecodePool\n"
-        "from tests.classifier.decode_children import find_decode_children\n"
-        "pool = DecodePool(1, LIMITS.decode_memory_bytes)\n"
-        "pool.normalise(SMALL, LIMITS)\n"
-        "print(*find_decode_children())\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
-    )
-    child = int(done.stdout)
-    await_condition(lambda: b"decode_child" not in read_command(child), seconds=5)
-    assert done.stderr == ""
