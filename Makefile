@@ -1,0 +1,86 @@
+# Two commands for a newcomer: make run, make test. `make help` lists the rest.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+READY_TO_RUN := $(VENV)/.ready-to-run
+READY_TO_TEST := $(VENV)/.ready-to-test
+SOURCES := manage.py classifier ml tasks webapp tests
+ARGS ?=
+
+# Tests that start processes, browsers or faults get the machine for themselves; the others share it.
+SHARED := not processes and not browser and not faults and not long
+ALONE := (processes or browser or faults) and not long
+THREADS := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+WORKERS := -n auto --maxprocesses 4 --dist loadfile
+
+.PHONY: help run test all format format-check lint types test-postgres requirements
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
+
+run: $(READY_TO_RUN) ## start everything on this machine; options: make run ARGS="--port 8080"
+	@exec $(PYTHON) manage.py up $(ARGS)
+
+test: $(READY_TO_TEST) ## run the whole test suite
+	@status=0; \
+	$(THREADS) $(PYTHON) -m pytest -q $(WORKERS) -m "$(SHARED)" $(ARGS) || status=$$?; \
+	$(THREADS) $(PYTHON) -m pytest -q -m "$(ALONE)" $(ARGS) || status=$$?; \
+	exit $$status
+
+all: format-check lint types test ## what CI runs
+
+format: $(READY_TO_TEST) ## put the sources into one format
+	$(PYTHON) -m ruff format $(SOURCES)
+	$(PYTHON) -m ruff check --fix-only --quiet $(SOURCES)
+
+format-check: $(READY_TO_TEST)
+	$(PYTHON) -m ruff format --check $(SOURCES)
+
+lint: $(READY_TO_TEST) ## look for mistakes
+	$(PYTHON) -m ruff check $(SOURCES)
+
+types: $(READY_TO_TEST) ## check the types
+	$(PYTHON) -m mypy $(SOURCES)
+
+test-postgres: $(READY_TO_TEST) ## rows, claims and faults again, on Debian's PostgreSQL
+	$(THREADS) $(PYTHON) tests/postgres_server.py \
+		$(PYTHON) -m pytest -q -m "not browser and not long" $(wildcard tests/classifier tests/tasks tests/faults tests/flows) $(ARGS)
+
+# Everything is resolved once, with the longest list; the shorter ones follow it.
+COMPILE := $(PYTHON) -m uv pip compile -q --universal --python-version 3.11 \
+	--no-emit-index-url --no-emit-find-links --no-header
+FOLLOWERS := $(patsubst requirements/%.in,%,$(filter-out requirements/base.in requirements/dev.in,$(wildcard requirements/*.in)))
+
+requirements: $(READY_TO_TEST) ## pin the input lists of requirements/ again
+	$(PYTHON) -m pip install -q uv
+	$(COMPILE) $(UPGRADE) requirements/dev.in -o requirements-dev.txt
+	$(COMPILE) requirements/base.in -c requirements-dev.txt -o requirements.txt
+	for name in $(FOLLOWERS); do \
+		$(COMPILE) requirements/$$name.in -c requirements-dev.txt -o requirements-$$name.txt || exit 1; \
+	done
+
+# The installed lists, each marked by a stamp that is older than a changed list.
+$(VENV)/pyvenv.cfg:
+	@for candidate in python3.12 python3.11 python3 python; do \
+		if $$candidate -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null; then \
+			echo "Making $(VENV) with $$($$candidate --version) …"; \
+			$$candidate -m venv --clear $(VENV) && exit 0; \
+			rm -rf $(VENV); \
+			echo "This Python cannot make virtual environments. On Debian or Ubuntu: apt install python3-venv" >&2; \
+			exit 1; \
+		fi; \
+	done; \
+	echo "Whatsit needs Python 3.11 or 3.12, and none was found. Install one of them and type make again." >&2; \
+	exit 1
+
+$(READY_TO_RUN): $(VENV)/pyvenv.cfg requirements.txt
+	@echo "Installing what Whatsit needs: about 1.7 GB, one to three minutes …"
+	@$(PYTHON) -m pip install -q --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(READY_TO_TEST): $(READY_TO_RUN) requirements-dev.txt
+	@echo "Installing what the tests need …"
+	@$(PYTHON) -m pip install -q --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,110 @@
+"""A PostgreSQL of our own for one command: `python tests/postgres_server.py COMMAND…` runs it with DATABASE_URL set.
+
+Uses the programs that the system's package installed; data lies in a temporary folder and goes when the command ends.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+START_SECONDS = 30.0
+DATABASE = "whatsit"
+# Losing the data with the machine is fine here; losing it with a killed process is not, and these do not touch that.
+FASTER = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "max_connections=200")
+
+
+class PostgresMissing(Exception):  # noqa: N818 - reads as what it is
+    """PostgreSQL's server programs are not installed, or its server did not start."""
+
+
+def find_programs() -> Path:
+    """The folder of initdb and postgres: beside those in PATH, or where Debian keeps them. The newest wins."""
+    found = shutil.which("initdb")
+    folders = [Path(found).resolve().parent] if found else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
+    for folder in folders:
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    raise PostgresMissing("PostgreSQL is not installed. On Debian or Ubuntu: apt-get install postgresql")
+
+
+@contextmanager
+def run_postgres() -> Iterator[str]:
+    """Start a server for the length of the block and give its DATABASE_URL."""
+    programs = find_programs()
+    account = choose_account()
+    with tempfile.TemporaryDirectory(prefix="whatsit-postgres-") as name:
+        folder = Path(name)
+        if account is not None:
+            os.chown(folder, account.pw_uid, account.pw_gid)
+        identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+        data = str(folder / "data")
+        initialise = [str(programs / "initdb"), "-D", data, "-U", DATABASE, "-A", "trust", "-E", "UTF8", "--no-sync"]
+        subprocess.run(initialise, check=True, stdout=subprocess.DEVNULL, cwd=folder, **identity)  # type: ignore[call-overload]
+        port = find_free_port()
+        address = ("-c", "listen_addresses=127.0.0.1", "-c", f"port={port}", "-c", f"unix_socket_directories={folder}")
+        with (folder / "log").open("wb") as log:
+            server: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
+                [str(programs / "postgres"), "-D", data, *address, *FASTER],
+                cwd=folder,
+                stdout=log,
+                stderr=log,
+                **identity,
+            )
+        try:
+            create_database(programs, port, server, folder / "log")
+            yield f"postgres://{DATABASE}@127.0.0.1:{port}/{DATABASE}"
+        finally:
+            server.send_signal(2)  # SIGINT: disconnect everybody and end
+            server.wait(START_SECONDS)
+
+
+def choose_account() -> pwd.struct_passwd | None:
+    """Who runs the server: PostgreSQL refuses root, so root lends it another account."""
+    if os.getuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam("postgres")
+    except KeyError:
+        return pwd.getpwnam("nobody")
+
+
+def create_database(programs: Path, port: int, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait for the server by asking for our database until it is made."""
+    create = [str(programs / "createdb"), "-h", "127.0.0.1", "-p", str(port), "-U", DATABASE, DATABASE]
+    deadline = time.monotonic() + START_SECONDS
+    while subprocess.run(create, capture_output=True, check=False).returncode:
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise PostgresMissing(f"PostgreSQL did not start:\n{log.read_text(encoding='utf-8')[-2000:]}")
+        time.sleep(0.1)
+
+
+def find_free_port() -> int:
+    """A port nobody uses at the moment of asking."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def main(command: list[str]) -> int:
+    """Run the command beside a server; its exit code is ours."""
+    try:
+        with run_postgres() as url:
+            return subprocess.run(command, env={**os.environ, "DATABASE_URL": url}, check=False).returncode
+    except PostgresMissing as missing:
+        sys.stderr.write(f"{missing}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
