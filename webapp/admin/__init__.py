@@ -1,0 +1,14 @@
+"""Django's admin, plain: everything can be looked at, and changed through domain verbs only.
+
+Idempotency keys are not shown: they are answers kept for a day, of no use to a person.
+"""
+
+from django.contrib import admin
+
+from webapp.admin import classifiers, images, model_versions, predictions, training, workers
+
+__all__ = ["classifiers", "images", "model_versions", "predictions", "training", "workers"]
+
+admin.site.site_header = "Whatsit"
+admin.site.site_title = "Whatsit"
+admin.site.index_title = "Look inside"

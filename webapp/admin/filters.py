@@ -1,0 +1,135 @@
+"""Filters of the long lists, each made to walk an index."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.admin import ModelAdmin, SimpleListFilter
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from classifier.identifiers import parse_id
+from classifier.models import Label, ModelVersion, Prediction
+from classifier.models.prediction import OPEN
+
+Choices = list[tuple[Any, str]]
+
+
+class PeriodFilter(SimpleListFilter):
+    """By age. Ids begin with their time, so a period is a range of ids: the list's own index."""
+
+    title = "age"
+    parameter_name = "age"
+    periods: dict[str, tuple[str, timedelta]] = {
+        "hour": ("Last hour", timedelta(hours=1)),
+        "day": ("Last 24 hours", timedelta(days=1)),
+        "week": ("Last 7 days", timedelta(days=7)),
+        "month": ("Last 30 days", timedelta(days=30)),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Choices:
+        return [(key, words) for key, (words, _) in self.periods.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        period = self.periods.get(self.value() or "")
+        return queryset.filter(id__gte=first_id_at(timezone.now() - period[1])) if period else queryset
+
+
+def first_id_at(moment: datetime) -> uuid.UUID:
+    """The smallest time-ordered id that could have been made at this moment."""
+    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
+
+
+class _OfPrediction(SimpleListFilter):
+    """`path` leads from the list's row to its prediction: empty on predictions, a join on images."""
+
+    path = ""
+
+    def on_prediction(self, **conditions: Any) -> Q:
+        return Q(**{f"{self.path}{name}": value for name, value in conditions.items()})
+
+
+class StateFilter(_OfPrediction):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Choices:
+        return [(state.value, state.label) for state in Prediction.State]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in Prediction.State.values:
+            return queryset
+        queryset = queryset.filter(self.on_prediction(state=self.value()))
+        if self.value() in {Prediction.State.QUEUED, Prediction.State.CLAIMED} and not self.path:
+            queryset = queryset.filter(OPEN)  # says the same, in the words of the queue's partial index
+        return queryset
+
+
+class UnsureFilter(_OfPrediction):
+    title = "certainty"
+    parameter_name = "unsure"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Choices:
+        return [("yes", "Unsure"), ("no", "Sure")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in {"yes", "no"}:
+            return queryset
+        return queryset.filter(self.on_prediction(state=Prediction.State.DONE, unsure=self.value() == "yes"))
+
+
+class LabelFilter(_OfPrediction):
+    """Labels are named with their classifier, whose column comes first in the index."""
+
+    title = "answer"
+    parameter_name = "answer"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Choices:
+        labels = Label.objects.select_related("classifier").order_by("classifier__slug", "position")
+        return [(str(label.id), f"{label.classifier.slug}: {label.name}") for label in labels]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        label = _chosen(self.value(), Label.objects.filter)
+        if label is None:
+            return queryset
+        return queryset.filter(self.on_prediction(classifier_id=label.classifier_id, label_id=label.id))
+
+
+class VersionFilter(_OfPrediction):
+    title = "model version"
+    parameter_name = "version"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Choices:
+        versions = ModelVersion.objects.order_by("classifier__slug", "-number")
+        rows = versions.values_list("id", "classifier__slug", "number")
+        return [(str(identifier), f"{slug} v{number}") for identifier, slug, number in rows]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        version = _chosen(self.value(), ModelVersion.objects.only("id").filter)
+        return queryset if version is None else queryset.filter(self.on_prediction(model_version_id=version.id))
+
+
+def _chosen(value: str | None, rows: Callable[..., QuerySet[Any]]) -> Any:
+    """The row a filter's value names; None, hence no filtering, when it names none."""
+    identifier = parse_id(value) if value else None
+    return rows(id=identifier).first() if identifier else None
+
+
+class StateOfNewest(StateFilter):
+    path = "current_prediction__"
+
+
+class UnsureOfNewest(UnsureFilter):
+    path = "current_prediction__"
+
+
+class LabelOfNewest(LabelFilter):
+    path = "current_prediction__"
+
+
+class VersionOfNewest(VersionFilter):
+    path = "current_prediction__"
