@@ -6,15 +6,21 @@ import hashlib
 import mimetypes
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from azure.core.exceptions import AzureError, ResourceNotFoundError, ServiceRequestError, ServiceResponseError
-from azure.storage.blob import BlobServiceClient, ContentSettings
+from azure.storage.blob import BlobServiceClient, ContentSettings, LinearRetry
 from storages.backends.azure_storage import AzureStorage
 
 from classifier.errors import StorageUnavailable
 from classifier.object_storage import ObjectMissing, StoredObject
 from classifier.storage_silence import SilenceMemory
+
+_ONE_REQUEST_BYTES: Final = 64 * 1024 * 1024
+
+
+class _AlteredError(Exception):
+    """The store answered, and holds other bytes than were sent."""
 
 
 class AzureObjectStorage(AzureStorage):  # type: ignore[misc]  # django-storages ships no types
@@ -26,9 +32,8 @@ class AzureObjectStorage(AzureStorage):  # type: ignore[misc]  # django-storages
         self.client_options = {
             "connection_timeout": self.connect_timeout_seconds,
             "read_timeout": self.read_timeout_seconds,
-            "retry_total": 1,
-            "initial_backoff": 1,
-            "increment_base": 1,
+            # Azure's own default waits 15 s and more between its three tries.
+            "retry_policy": LinearRetry(backoff=1, retry_total=1, random_jitter_range=0),
         }
 
     def get_default_settings(self) -> dict[str, Any]:
@@ -43,22 +48,34 @@ class AzureObjectStorage(AzureStorage):  # type: ignore[misc]  # django-storages
 
     def write_object(self, key: str, data: bytes) -> None:
         """Raises StorageUnavailable; an object that came out wrong is removed again."""
+        try:
+            self._write_confirmed(key, data)
+        except _AlteredError as problem:
+            self.delete_object(key)
+            raise StorageUnavailable from problem
+
+    def _write_confirmed(self, key: str, data: bytes) -> None:
+        """Raises StorageUnavailable, or _AlteredError when the store has kept something, but not what was sent."""
         md5 = hashlib.md5(data, usedforsecurity=False).digest()
         content_type = mimetypes.guess_type(key)[0] or "application/octet-stream"
         with self._failures_mapped(key):
             blob = self._blob(key)
-            # validate_content sends Content-MD5, and Azure refuses other bytes; large objects go in checked blocks.
-            answer = blob.upload_blob(
-                data,
-                overwrite=True,
-                validate_content=True,
-                content_settings=ContentSettings(content_type=content_type, content_md5=bytearray(md5)),
-            )
-            kept_md5 = answer.get("content_md5")
-            kept_size = len(data) if kept_md5 else blob.get_blob_properties().size
-        if kept_size != len(data) or (kept_md5 and bytes(kept_md5) != md5):
-            self.delete_object(key)
-            raise StorageUnavailable from OSError(f"the store kept something else than was sent under {key!r}")
+            try:
+                # validate_content sends Content-MD5, which Azure checks, and checks Azure's answer; large objects go in
+                # blocks, each checked so.
+                blob.upload_blob(
+                    data,
+                    overwrite=True,
+                    validate_content=True,
+                    content_settings=ContentSettings(content_type=content_type, content_md5=bytearray(md5)),
+                )
+                kept_size = blob.get_blob_properties().size if len(data) > _ONE_REQUEST_BYTES else len(data)
+            except AzureError as problem:
+                if type(problem) is not AzureError:
+                    raise
+                raise _AlteredError(str(problem)) from problem
+        if kept_size != len(data):
+            raise _AlteredError(f"{kept_size} of {len(data)} bytes are under {key!r}")
 
     def read_object(self, key: str) -> bytes:
         """Raises ObjectMissing, StorageUnavailable."""

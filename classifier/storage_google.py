@@ -12,9 +12,9 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPIError, NotFound
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
-from google.cloud.storage import Client
-from google.cloud.storage.exceptions import DataCorruption
-from google.cloud.storage.retry import DEFAULT_RETRY
+from google.cloud.storage import Client  # type: ignore[import-untyped]  # ships no types
+from google.cloud.storage.exceptions import DataCorruption  # type: ignore[import-untyped]  # ships no types
+from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-untyped]  # ships no types
 from requests.exceptions import RequestException
 from storages.backends.gcloud import GoogleCloudStorage
 
@@ -29,6 +29,7 @@ class GoogleObjectStorage(GoogleCloudStorage):  # type: ignore[misc]  # django-s
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._silence = SilenceMemory()
+        self._own_client: Any = None
         self._limits: dict[str, Any] = {
             "timeout": (self.connect_timeout_seconds, self.read_timeout_seconds),
             # Google's own default goes on for two minutes; no new try begins after this.
@@ -43,14 +44,19 @@ class GoogleObjectStorage(GoogleCloudStorage):  # type: ignore[misc]  # django-s
     @property
     def client(self) -> Any:
         """Made at the first use, because looking for credentials may ask the network."""
-        if self._client is None and self.api_endpoint:
-            emulated = self.api_endpoint.startswith("http://")
-            self._client = Client(
-                project=self.project_id or "none",
-                credentials=AnonymousCredentials() if emulated else self.credentials,  # type: ignore[no-untyped-call]
-                client_options={"api_endpoint": self.api_endpoint},
-            )
-        return super().client
+        if self._own_client is None:
+            self._own_client = self._connect()
+        return self._own_client
+
+    def _connect(self) -> Any:
+        if not self.api_endpoint:
+            return Client(project=self.project_id, credentials=self.credentials)
+        emulated = self.api_endpoint.startswith("http://")
+        return Client(
+            project=self.project_id or "none",
+            credentials=AnonymousCredentials() if emulated else self.credentials,  # type: ignore[no-untyped-call]
+            client_options={"api_endpoint": self.api_endpoint},
+        )
 
     def write_object(self, key: str, data: bytes) -> None:
         """Raises StorageUnavailable; an object that came out wrong is removed again."""

@@ -1,4 +1,5 @@
-"""One behaviour for every store: a local folder, moto's S3 server, and OpenStack Swift's S3 interface."""
+"""One behaviour for every store: a local folder, moto's S3 server, OpenStack Swift's S3 interface, and the client
+libraries of Google and Azure against stubs."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ def test_a_missing_parent_package_is_a_missing_package(monkeypatch: pytest.Monke
         raise ModuleNotFoundError(name)
 
     monkeypatch.setattr(storage_settings, "find_spec", absent)
-    with pytest.raises(ImproperlyConfigured, match="gs:.*google"):
+    with pytest.raises(ImproperlyConfigured, match=r"gs:.*google"):
         storage_configuration("gs://pictures", base_dir=BASE)
 
 

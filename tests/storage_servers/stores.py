@@ -16,7 +16,10 @@ from moto.server import ThreadedMotoServer
 from pytest_django import Settings
 
 from classifier.storage_settings import storage_configuration
-from tests.storage_servers import swift_server
+from tests.storage_servers import azure_stub, google_stub, swift_server
+from tests.storage_servers.azure_stub import AzureStub
+from tests.storage_servers.faulty_server import FaultyServer
+from tests.storage_servers.google_stub import GoogleStub
 from tests.storage_servers.swift_server import missing_packages, start_swift
 
 ACCESS_VARIABLES = (
@@ -95,7 +98,20 @@ def swift_url(swift_endpoint: str, monkeypatch: pytest.MonkeyPatch, no_access_ke
     return url.replace("?", "/site-a?", 1)
 
 
-@pytest.fixture(params=["local", "moto", "swift"])
+@pytest.fixture
+def google_url(no_access_keys: None) -> Iterator[str]:
+    with FaultyServer(GoogleStub()).running() as server:
+        yield f"gs://{google_stub.BUCKET}/site-a?endpoint={quote(server.endpoint, safe='')}"
+
+
+@pytest.fixture
+def azure_url(monkeypatch: pytest.MonkeyPatch, no_access_keys: None) -> Iterator[str]:
+    with FaultyServer(AzureStub()).running() as server:
+        monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azure_stub.connection_string(server.endpoint))
+        yield f"azure://{azure_stub.CONTAINER}/site-a"
+
+
+@pytest.fixture(params=["local", "moto", "swift", "google", "azure"])
 def store(request: pytest.FixtureRequest, use_store: UseStore, tmp_path: Path) -> Any:
     """Each kind of store in turn, empty."""
     url = f"file://{tmp_path}/media" if request.param == "local" else request.getfixturevalue(f"{request.param}_url")
