@@ -10,7 +10,8 @@ from classifier.identifiers import new_id
 class Dataset(models.Model):
     """Never edited after import; the same digest for the same classifier is the same dataset.
 
-    `shards` lists objects: [{"key", "sha256", "split", "images", "size_bytes"}]; `counts` is {split: {label: n}}.
+    `shards` lists its files in object storage, [{"key", "sha256", "size_bytes"}]; `counts` is {split: {label: n}};
+    `labels` stand in the order in which the packed files number them.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -21,7 +22,8 @@ class Dataset(models.Model):
     labels = models.JSONField(default=list)
     counts = models.JSONField(default=dict)
     image_count = models.PositiveIntegerField(default=0)
-    rejected = models.JSONField(default=list, help_text="Files that could not be read: name and reason.")
+    rejected = models.JSONField(default=list, help_text="The first files that could not be read: name and reason.")
+    rejected_count = models.PositiveIntegerField(default=0)
     has_test_split = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 

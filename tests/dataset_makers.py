@@ -1,0 +1,48 @@
+"""Makers of small datasets on disk: IDX files, a folder per label, a ZIP."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.row_makers import png_bytes
+
+
+def write_idx(folder: Path, *, train: Sequence[int], test: Sequence[int] = (), side: int = 8) -> Path:
+    """The four files of an IDX dataset, one label number per picture; pixels follow from the picture's place."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for prefix, labels in (("train", train), ("t10k", test)):
+        if labels:
+            source = random.Random(prefix)
+            pixels = source.randbytes(len(labels) * side * side)
+            _write(folder / f"{prefix}-images-idx3-ubyte.gz", (len(labels), side, side), pixels)
+            _write(folder / f"{prefix}-labels-idx1-ubyte.gz", (len(labels),), bytes(labels))
+    return folder
+
+
+def write_folders(folder: Path, counts: dict[str, int], *, first_seed: int = 0) -> Path:
+    """So many different PNG pictures below each relative folder name."""
+    seed = first_seed
+    for name, count in counts.items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for _ in range(count):
+            (folder / name / f"{seed}.png").write_bytes(png_bytes(seed))
+            seed += 1
+    return folder
+
+
+def zip_folder(folder: Path, target: Path) -> Path:
+    """All files of a folder in a ZIP."""
+    with zipfile.ZipFile(target, "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(folder))
+    return target
+
+
+def _write(path: Path, shape: Sequence[int], data: bytes) -> None:
+    header = bytes([0, 0, 8, len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape)
+    path.write_bytes(gzip.compress(header + data, compresslevel=1))

@@ -1,0 +1,37 @@
+"""Progress for people: a bar on a terminal's standard error, silence elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+SetProgress = Callable[[int, int], None]
+"""Takes `(done, total)`."""
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[SetProgress]:
+    """A bar that is drawn at most ten times a second and leaves its last state behind."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@contextmanager
+def described_bar(title: str) -> Iterator[Callable[[float, str], None]]:
+    """A bar for work whose news are sentences: takes `(share done from 0 to 1, sentence)`."""
+    if not sys.stderr.isatty():
+        yield lambda share, sentence: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[news]}"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(title, total=1.0, news="")
+        yield lambda share, sentence: progress.update(task, completed=share, news=sentence)
