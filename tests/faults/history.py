@@ -1,0 +1,65 @@
+"""The history checker: what clients were told, held against rows and objects once the faults have stopped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from tests.row_makers import png_bytes
+from tests.stack import Stack, await_that
+
+OPEN_ROWS = """
+from classifier.models import Prediction
+result = Prediction.objects.filter(state__in=['queued', 'claimed']).count()
+"""
+FACTS = """
+import hashlib
+from classifier.models import Image
+from classifier.object_storage import read_object, object_exists
+result = {}
+for image in Image.objects.prefetch_related('predictions'):
+    whole = object_exists(image.storage_key) and hashlib.sha256(read_object(image.storage_key)).hexdigest() == image.file_sha256
+    result[str(image.id)] = {'sent': image.sha256, 'whole': whole,
+        'states': [row.state for row in image.predictions.all()], 'failures': [row.failures for row in image.predictions.all()]}
+"""
+ORPHANS = "from classifier.orphans import remove_orphans; result = remove_orphans(older_than_seconds=0)"
+
+
+@dataclass
+class History:
+    """Every request of the clients and how it ended."""
+
+    stack: Stack
+    accepted: dict[str, str] = field(default_factory=dict)
+    outcomes: Counter[int] = field(default_factory=Counter)
+
+    def send(self, client: httpx.Client, seed: int, *, key: str | None = None) -> int:
+        """Upload one picture; 0 when the outcome is unknown. Returns the status."""
+        headers = {"Idempotency-Key": key} if key else {}
+        try:
+            response = client.post("/api/v1/images", files={"file": (f"{seed}.png", png_bytes(seed))}, headers=headers)
+        except httpx.HTTPError:
+            self.outcomes[0] += 1
+            return 0
+        self.outcomes[response.status_code] += 1
+        if response.status_code == 201:
+            image: dict[str, Any] = response.json()["images"][0]
+            self.accepted[image["id"]] = image["sha256"]
+        return response.status_code
+
+    def await_quiet(self, seconds: float) -> float:
+        """Wait until no prediction is open; returns the seconds it took."""
+        return await_that(lambda: self.stack.query(OPEN_ROWS) == 0, seconds, "every prediction has ended")
+
+    def check(self, *, failed: int = 0) -> None:
+        """Nothing lost, nothing twice, nothing stuck, nothing contradictory; exactly `failed` images without an answer."""
+        facts = self.stack.query(FACTS)
+        lost = [key for key, sent in self.accepted.items() if key not in facts or facts[key]["sent"] != sent]
+        damaged = [key for key, fact in facts.items() if not fact["whole"]]
+        twice = [key for key, fact in facts.items() if len(fact["states"]) != 1]
+        states = Counter(state for fact in facts.values() for state in fact["states"])
+        assert (lost, damaged, twice) == ([], [], [])
+        assert states == Counter(done=len(facts) - failed, failed=failed)
