@@ -89,7 +89,9 @@ def read_manifest(folder: Path) -> Manifest:
             raise ArtifactError(f"{path} is not a manifest of format version {FORMAT_VERSION}.")
         values["preprocessing"] = Preprocessing.from_dict(values["preprocessing"])
         manifest = Manifest(**values)
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, MlError) as problem:
+        if isinstance(problem, ArtifactError):
+            raise
         raise ArtifactError(f"{path} is not a readable manifest: {problem}") from problem
     check_manifest(manifest)
     check_files(folder, manifest)
@@ -139,7 +141,8 @@ def check_files(folder: Path, manifest: Manifest) -> None:
 
 
 def shrink(name: str, values: NDArray[Any]) -> NDArray[Any]:
-    compact = values.astype(np.float16) if np.issubdtype(values.dtype, np.floating) else values
+    with np.errstate(over="ignore"):
+        compact = values.astype(np.float16) if np.issubdtype(values.dtype, np.floating) else values
     if not np.isfinite(compact).all():
         raise ArtifactError(f"The weights {name} hold values that are not finite in 16 bits; nothing was written.")
     return compact

@@ -17,7 +17,7 @@ class AveragedWeights:
     def __init__(self, network: keras.Model, momentum: float) -> None:
         self.weights = network.weights
         self.momentum = momentum**STEPS_BETWEEN
-        self.values = [np.array(weight) for weight in self.weights]
+        self.values = [np.copy(keras.ops.convert_to_numpy(weight)) for weight in self.weights]
 
     def update(self, step: int) -> None:
         """Call it after every training step; early on the average follows the weights more closely."""
@@ -26,7 +26,7 @@ class AveragedWeights:
         keep = min(self.momentum, (1 + step) / (10 * STEPS_BETWEEN + step))
         for value, weight in zip(self.values, self.weights, strict=True):
             if np.issubdtype(value.dtype, np.floating):
-                np.copyto(value, keep * value + (1 - keep) * np.asarray(weight))
+                np.copyto(value, keep * value + (1 - keep) * keras.ops.convert_to_numpy(weight))
 
     def swap_in(self) -> None:
         """Replace the network's weights by their average, for good."""
@@ -36,7 +36,7 @@ class AveragedWeights:
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """The network holds the averaged weights inside, and its own again after."""
-        own = [np.array(weight) for weight in self.weights]
+        own = [np.copy(keras.ops.convert_to_numpy(weight)) for weight in self.weights]
         self.swap_in()
         try:
             yield

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,9 @@ RUNTIME_BYTES = 16 * 1024 * 1024
 class LoadedModel:
     """A model version in memory; satisfies `data_types.Predictor`. Use it from one thread."""
 
-    def __init__(self, manifest: Manifest, network: keras.Model) -> None:
+    def __init__(self, manifest: Manifest, network: keras.Model, number_format: str = "float32") -> None:
         self.manifest = manifest
+        self.number_format = number_format
         self.network = network
         self._logits = compile_logits(network, manifest.preprocessing, manifest.mirror_average)
         self._thresholds = np.asarray(manifest.thresholds["per_label"], np.float64)
@@ -44,7 +44,7 @@ class LoadedModel:
         except (MlError, ValueError) as problem:
             raise ArtifactError(f"The network of {folder} cannot be built: {problem}") from problem
         put_weights(network, weights)
-        return cls(manifest, network)
+        return cls(manifest, network, number_format)
 
     @property
     def labels(self) -> list[str]:
@@ -77,6 +77,10 @@ class LoadedModel:
                 return fitting
             size = min(2 * size, max_batch)
 
+    def count_traces(self) -> int:
+        """How often the function was compiled: once, unless something is wrong."""
+        return int(self._logits.experimental_get_tracing_count())
+
     def logits(self, batch: Pixels) -> Floats:
         """uint8 (n, height, width, channels) → float32 (n, labels), before calibration."""
         if batch.shape[1:] != self.preprocessing.shape or batch.dtype != np.uint8:
@@ -102,7 +106,7 @@ class LoadedModel:
         ]
 
 
-def compile_logits(network: keras.Model, preprocessing: Preprocessing, mirror_average: bool) -> Callable[[Any], Any]:
+def compile_logits(network: keras.Model, preprocessing: Preprocessing, mirror_average: bool) -> Any:
     """One TensorFlow function with a free batch dimension; with `mirror_average` it answers for both views at once."""
 
     def answer(pixels: Any) -> Any:
@@ -114,7 +118,7 @@ def compile_logits(network: keras.Model, preprocessing: Preprocessing, mirror_av
         return (first + second) / 2
 
     signature = [tf.TensorSpec((None, *preprocessing.shape), tf.uint8)]
-    return tf.function(answer, input_signature=signature, jit_compile=False)  # type: ignore[no-any-return]
+    return tf.function(answer, input_signature=signature, jit_compile=False)
 
 
 def put_weights(network: keras.Model, weights: dict[str, Any]) -> None:

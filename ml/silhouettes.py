@@ -14,7 +14,8 @@ DARK, BRIGHT = 16, 239
 """Grey values up to DARK count as a dark ground, from BRIGHT on as a bright one."""
 LEAST_NOISE, MOST_NOISE = 10.0, 40.0
 FULL_BRIGHTNESS = 230.0
-STRAY_SHARE = 0.004
+LEAST_FILTERED_SIDE = 100
+STRAY_SHARE = 0.008
 """Rows and columns with a smaller share of shape pixels than this are dust, not shape."""
 
 
@@ -63,8 +64,11 @@ def distance_from_ground(colour: Pixels) -> Pixels:
 
 
 def trim(shape: Pixels) -> Pixels | None:
-    """Cut away the empty rows and columns; None where nothing is left."""
-    filled = shape > 0
+    """Cut away the empty rows and columns; None where nothing is left. Specks of dust do not hold a row."""
+    solid = (
+        Image.fromarray(shape).filter(ImageFilter.MedianFilter(5)) if min(shape.shape) > LEAST_FILTERED_SIDE else shape
+    )
+    filled = np.asarray(solid) > 0
     rows = np.flatnonzero(filled.mean(axis=1) > STRAY_SHARE)
     columns = np.flatnonzero(filled.mean(axis=0) > STRAY_SHARE)
     if not len(rows) or not len(columns):
