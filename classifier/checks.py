@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as CheckWarning
 
 
 @register(Tags.security, deploy=True)
@@ -14,7 +15,7 @@ def check_anonymous_uploads(app_configs: Sequence[Any] | None, **options: Any) -
     """Anonymous uploads in production are a choice somebody must have made."""
     if settings.PRODUCTION and settings.ANONYMOUS_UPLOADS:
         return [
-            Warning(
+            CheckWarning(
                 "Anybody who reaches the site may upload pictures.",
                 hint="Unset ANONYMOUS_UPLOADS unless this is wanted.",
                 id="whatsit.W001",

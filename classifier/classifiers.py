@@ -27,7 +27,10 @@ def find_classifier(slug: str | None) -> Classifier:
 
 
 def create_classifier(*, slug: str, name: str = "", labels: Sequence[str] = ()) -> Classifier:
-    """A classifier with its labels in the given order; the existing one when the slug is taken. First one is default."""
+    """A classifier with its labels in the given order; the existing one when the slug is taken.
+
+    The first one made is the site's default.
+    """
     cleaned = slugify(slug)
     try:
         with write_transaction():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from typing import Any
 
 import structlog
 from celery import current_app
@@ -56,7 +57,7 @@ class Doorbell:
         try:
             connection = self._connection or self.connect()
             self._connection = connection
-            channel = connection.default_channel
+            channel: Any = connection.default_channel
             if channel.client.llen(QUEUE) < MAX_WAITING_RINGS:
                 with connection.Producer() as producer:
                     current_app.send_task(TASK_NAME, queue=QUEUE, producer=producer, retry=False, ignore_result=True)

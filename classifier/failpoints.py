@@ -1,6 +1,7 @@
 """Named places where a fault test may stop, crash or delay the process. Inert unless FAILPOINTS is set.
 
-FAILPOINTS is `name=action[,name=action…]`; an action is `exit`, `raise`, `sleep:SECONDS`, each optionally `@N` (the Nth pass only).
+FAILPOINTS is `name=action[,name=action…]`; an action is `exit`, `raise` or `sleep:SECONDS`, each optionally followed by
+`@N` (the Nth pass only).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 from collections import Counter
 
 
-class FailpointReached(RuntimeError):
+class FailpointReached(RuntimeError):  # noqa: N818 - reads as what happened
     """Raised where a test asked for an exception."""
 
 

@@ -35,7 +35,7 @@ def fingerprint_request(*, classifier: str, options: dict[str, str | None], file
 
 
 def find_answer(request: KeyedRequest) -> dict[str, Any] | None:
-    """The stored answer of an earlier equal request. Raises Refused(idempotency_mismatch) when it was another request."""
+    """The stored answer of an earlier equal request. Raises Refused (idempotency_mismatch) if it was another."""
     row = IdempotencyKey.objects.filter(scope=request.scope, key=request.key).first()
     if row is None:
         return None
@@ -50,9 +50,7 @@ def find_answer(request: KeyedRequest) -> dict[str, Any] | None:
 
 def remember_answer(request: KeyedRequest, answer: dict[str, Any]) -> None:
     """Write the key inside the caller's transaction; an IntegrityError there means an equal request was faster."""
-    IdempotencyKey.objects.create(
-        scope=request.scope, key=request.key, fingerprint=request.fingerprint, answer=answer
-    )
+    IdempotencyKey.objects.create(scope=request.scope, key=request.key, fingerprint=request.fingerprint, answer=answer)
 
 
 def forget_old_keys() -> int:

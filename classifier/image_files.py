@@ -22,7 +22,7 @@ def open_image_file(image: Image) -> bytes:
 
 
 def thumbnail(image: Image) -> tuple[bytes, str]:
-    """At most 256×256 pixels, in the stored format, with its media type; a small picture is given as it is."""
+    """At most 256 by 256 pixels, in the stored format, with its media type; a small picture is given as it is."""
     data = open_image_file(image)
     if max(image.width, image.height) <= THUMBNAIL_SIDE:
         return data, image.content_type

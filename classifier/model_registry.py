@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import F, Max
 
 from classifier.classifiers import ensure_labels
 from classifier.doorbell import REPREDICT_TASK, doorbell, ring_by_name
@@ -18,6 +18,8 @@ from classifier.models import Classifier, LiveVersionChange, ModelVersion, Train
 from classifier.write_transactions import write_transaction
 
 logger = structlog.get_logger(__name__)
+
+_ROLLED_BACK = "rolled back from"
 
 
 def register_version(
@@ -53,7 +55,7 @@ def register_version(
         )
 
 
-def promote(*, version: ModelVersion, reason: str, user: AbstractBaseUser | None = None) -> ModelVersion | None:
+def promote(*, version: ModelVersion, reason: str, user: User | None = None) -> ModelVersion | None:
     """Make a version the one that answers, in one transaction; returns the version it replaced.
 
     The caller has proved that the artifact loads. After the commit workers are rung, pages hear of it, and images
@@ -79,13 +81,18 @@ def promote(*, version: ModelVersion, reason: str, user: AbstractBaseUser | None
     return previous
 
 
-def roll_back(*, classifier: Classifier, user: AbstractBaseUser | None = None) -> ModelVersion:
-    """Make the version that was live before the present one live again; returns it. Raises Conflict if there is none."""
-    last = LiveVersionChange.objects.filter(classifier=classifier, version=classifier.live_version).first()
-    if last is None or last.previous is None:
+def roll_back(*, classifier: Classifier, user: User | None = None) -> ModelVersion:
+    """Make the version live again that the present one replaced; returns it. Raises Conflict if it replaced none.
+
+    What counts is the present version's own promotion: rolling back twice goes back two versions, never forward again
+    to the one that was just left.
+    """
+    changes = LiveVersionChange.objects.filter(classifier=classifier, version=F("classifier__live_version"))
+    promotion = changes.exclude(reason__startswith=_ROLLED_BACK).select_related("version", "previous").first()
+    if promotion is None or promotion.previous is None:
         raise Conflict("There is no earlier live version to go back to.")
-    promote(version=last.previous, reason=f"rolled back from v{last.version.number}", user=user)
-    return last.previous
+    promote(version=promotion.previous, reason=f"{_ROLLED_BACK} v{promotion.version.number}", user=user)
+    return promotion.previous
 
 
 def reject(*, version: ModelVersion, verdict: dict[str, Any]) -> None:

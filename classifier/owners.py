@@ -1,4 +1,4 @@
-"""Who an image belongs to: a user, an anonymous visitor or a token. Decides the live group and the idempotency scope."""
+"""Who an image belongs to: a user, an anonymous visitor or a token. Decides live group and idempotency scope."""
 
 from __future__ import annotations
 

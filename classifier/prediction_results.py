@@ -24,7 +24,7 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AnswerRow:
-    """One image's answer: calibrated scores in the version's label order (they sum to 1), and what follows from them."""
+    """One image's answer: calibrated scores in the version's label order (sum 1), and what follows from them."""
 
     item: ClaimedPrediction
     label_index: int

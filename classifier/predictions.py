@@ -1,4 +1,4 @@
-"""The life of a prediction in a worker's hands: find work, claim, complete, fail, release. Every move is conditional."""
+"""A prediction in a worker's hands: find work, claim, fail, release. Every move is conditional."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ def _due() -> Q:
 
 def _effective_failures() -> Case:
     """A row that is still claimed although its lease ran out has one failure more than it says."""
-    return Case(When(state=Prediction.State.CLAIMED, then=F("failures") + 1), default=F("failures"), output_field=IntegerField())
+    return Case(
+        When(state=Prediction.State.CLAIMED, then=F("failures") + 1), default=F("failures"), output_field=IntegerField()
+    )
 
 
 def find_work(*, excluding: Collection[tuple[UUID, UUID | None]] = ()) -> Work | None:
@@ -114,7 +116,9 @@ def claim_batch(*, work: Work, worker: str, limit: int) -> Claim:
         claimed = (
             Prediction.objects.filter(id__in=ids, worker=worker, state=Prediction.State.CLAIMED)
             .order_by("priority", "queued_at")
-            .values_list("id", "claim", "image_id", "image__storage_key", "image__file_sha256", "image__owner", "failures")
+            .values_list(
+                "id", "claim", "image_id", "image__storage_key", "image__file_sha256", "image__owner", "failures"
+            )
         )
         claim = Claim([ClaimedPrediction(*row) for row in claimed], given_up)
     failpoint("after-claim")
@@ -173,9 +177,7 @@ def release_predictions(items: Sequence[ClaimedPrediction], *, delay_seconds: fl
     released = 0
     with write_transaction():
         for item in items:
-            released += Prediction.objects.filter(
-                id=item.id, state=Prediction.State.CLAIMED, claim=item.claim
-            ).update(
+            released += Prediction.objects.filter(id=item.id, state=Prediction.State.CLAIMED, claim=item.claim).update(
                 state=Prediction.State.QUEUED,
                 lease_until=None,
                 available_at=moments_from_now(delay_seconds) if delay_seconds else None,

@@ -24,7 +24,8 @@ from classifier.storage_settings import storage_configuration
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(read_text("WHATSIT_VAR", str(BASE_DIR / "var"))).resolve()
 
-# Strict or friendly: one switch. Embedded (the default of `make run`) is for one machine and people who trust each other.
+# Strict or friendly, one switch: embedded (the default of `make run`) is for one machine and people who trust each
+# other; production is for everything else.
 PRODUCTION = read_flag("PRODUCTION", False)
 DEBUG = False
 

@@ -61,7 +61,7 @@ class UploadAnswer:
     repeated: bool = False
 
 
-class NothingAccepted(WhatsitError):
+class NothingAccepted(WhatsitError):  # noqa: N818 - reads as what happened
     """Every file of the request was refused; code and status are those of the first refusal."""
 
     def __init__(self, rejected: Sequence[RefusedFile]) -> None:
@@ -250,9 +250,7 @@ def _commit(
     with write_transaction():
         new_images = [image for image, _ in fresh.values()]
         renewed = [image for image in known.values() if _needs_new_answer(image, request)]
-        predictions = open_predictions(
-            new_images, renewed, wished_version=request.wished, priority=request.priority
-        )
+        predictions = open_predictions(new_images, renewed, wished_version=request.wished, priority=request.priority)
         by_content = {**known, **{image.content: image for image in new_images}}
         images = [by_content[entry.picture.content] for entry in admitted]
         duplicates = frozenset(image.id for image in known.values())
@@ -275,9 +273,7 @@ def _needs_new_answer(image: Image, request: _Request) -> bool:
     return newest.model_version_id != (wanted or request.classifier.live_version_id)
 
 
-def _answer_as_json(
-    images: list[Image], rejected: list[RefusedFile], duplicates: frozenset[UUID]
-) -> dict[str, Any]:
+def _answer_as_json(images: list[Image], rejected: list[RefusedFile], duplicates: frozenset[UUID]) -> dict[str, Any]:
     return {
         "images": [str(image.id) for image in images],
         "rejected": [entry.as_json() for entry in rejected],

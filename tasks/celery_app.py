@@ -9,9 +9,9 @@ from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "classifier.settings")
 
-from django.conf import settings  # noqa: E402 - the settings module must be named first
+from django.conf import settings
 
-from tasks.schedule import BEAT_SCHEDULE  # noqa: E402
+from tasks.schedule import BEAT_SCHEDULE
 
 app = Celery("whatsit")
 app.conf.update(

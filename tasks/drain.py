@@ -162,10 +162,10 @@ def wake_drain_thread() -> None:
         _current.wake()
 
 
-class DrainStep(bootsteps.StartStopStep):  # type: ignore[misc] # celery's bootsteps carry no types
+class DrainStep(bootsteps.StartStopStep):
     """Owns the drain thread of a worker that serves the gpu queue."""
 
-    requires = {"celery.worker.components:Pool"}
+    requires = ("celery.worker.components:Pool",)
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 logger = structlog.get_logger(__name__)
 
 
-class ModelUnavailable(Exception):
+class ModelUnavailable(Exception):  # noqa: N818 - reads as what happened
     """This version cannot answer just now: its artifact is out of reach, damaged or does not load."""
 
 
@@ -80,22 +81,21 @@ class LoadedModels:
 
     def _load(self, version_id: UUID) -> HeldModel:
         started = time.monotonic()
-        version = ModelVersion.objects.only("digest", "classifier_id", "number").get(id=version_id)
+        version = ModelVersion.objects.get(id=version_id)
         folder = fetch_artifact(version.digest, self._cache_dir)
-        predictor_class = cast("type[Predictor]", import_string(settings.PREDICTOR))
-        predictor = predictor_class.load(folder)
-        if predictor.labels != self._registered_labels(version_id):
+        load = cast("Callable[[Path], Predictor]", import_string(settings.PREDICTOR).load)
+        predictor = load(folder)
+        if list(predictor.labels) != version.labels:
             raise ArtifactError("the artifact's labels are not those the version was registered with")
         batch_size = max(1, predictor.warm_up(max_batch=settings.PREDICTION_BATCH_MAX))
         seconds = round(time.monotonic() - started, 2)
         logger.info("model_loaded", version=version.number, seconds=seconds, batch_size=batch_size)
         return HeldModel(version_id, version.classifier_id, predictor, min(batch_size, settings.PREDICTION_BATCH_MAX))
 
-    @staticmethod
-    def _registered_labels(version_id: UUID) -> list[str]:
-        return ModelVersion.objects.only("manifest").get(id=version_id).labels
-
     def _drop_least_recently_used(self) -> None:
-        while len(self._held) > 1 and sum(held.predictor.memory_bytes for held in self._held.values()) > self._memory_bytes:
+        while len(self._held) > 1 and self._memory_used() > self._memory_bytes:
             version_id, _ = self._held.popitem(last=False)
             logger.info("model_dropped", version=str(version_id))
+
+    def _memory_used(self) -> int:
+        return sum(held.predictor.memory_bytes for held in self._held.values())

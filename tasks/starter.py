@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import structlog
 
 from classifier.artifact_storage import save_artifact_folder
@@ -25,7 +27,7 @@ def install_starter_model() -> ModelVersion | None:
     digest = save_artifact_folder(folder)
     classifier = create_classifier(slug=SLUG, name="Fashion", labels=manifest.labels)
     version = register_version(
-        classifier=classifier, digest=digest, manifest=manifest.as_json(), metrics=manifest.metrics
+        classifier=classifier, digest=digest, manifest=json.loads(manifest.to_json()), metrics=manifest.metrics
     )
     promote(version=version, reason="starter model")
     logger.info("starter_model_installed", version=version.number)

@@ -35,7 +35,7 @@ def make_version(classifier: Classifier, digest: str) -> ModelVersion:
 def upload(seed: int, *, owner: Owner = VISITOR, priority: int = Prediction.PROGRAM, **options: str) -> UploadAnswer:
     """One accepted picture."""
     files = [SentFile(f"{seed}.png", png_bytes(seed))]
-    return accept_upload(files=files, owner=owner, source=Image.Source.API, priority=priority, **options)  # type: ignore[arg-type]
+    return accept_upload(files=files, owner=owner, source=Image.Source.API, priority=priority, **options)
 
 
 @pytest.fixture

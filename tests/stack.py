@@ -117,7 +117,9 @@ class Stack:
 
     def _run(self, command: list[str]) -> str:
         environment = {**self.environment, "DJANGO_SETTINGS_MODULE": "classifier.settings"}
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
         assert done.returncode == 0, f"{command[1:3]}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
         return done.stdout
 
@@ -125,13 +127,27 @@ class Stack:
         """Start a part; its output goes to a file of its name."""
         with (self.folder / f"{name}.out").open("ab") as output:
             self.processes[name] = subprocess.Popen(
-                command, cwd=ROOT, env={**self.environment, **extra}, stdout=output, stderr=output, start_new_session=True
+                command,
+                cwd=ROOT,
+                env={**self.environment, **extra},
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
 
     def start_redis(self) -> None:
         binary = shutil.which("redis-server") or shutil.which("valkey-server")
         assert binary, "these tests need redis-server (Debian: apt-get install redis-server)"
-        options = ["--port", str(self.redis_port), "--save", "", "--bind", "127.0.0.1", "--maxmemory-policy", "noeviction"]
+        options = [
+            "--port",
+            str(self.redis_port),
+            "--save",
+            "",
+            "--bind",
+            "127.0.0.1",
+            "--maxmemory-policy",
+            "noeviction",
+        ]
         self.start("redis", [binary, *options])
         await_that(self._redis_answers, 10, "Redis answers")
 
@@ -141,12 +157,22 @@ class Stack:
 
     def start_web(self, name: str = "web", **extra: str) -> None:
         options = ["--host", "127.0.0.1", "--port", str(self.port), "--no-access-log", "--log-level", "warning"]
-        command = [sys.executable, "-m", "uvicorn", "webapp.asgi:application", *options, "--timeout-graceful-shutdown", "10"]
+        command = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "webapp.asgi:application",
+            *options,
+            "--timeout-graceful-shutdown",
+            "10",
+        ]
         self.start(name, [*command, "--backlog", "2048", "--ws-per-message-deflate", "false"], **extra)
 
     def start_worker(self, name: str = "worker", **extra: str) -> None:
         options = ["-Q", "gpu", "--without-mingle", "--without-gossip", "--without-heartbeat", "-l", "WARNING"]
-        self.start(name, [sys.executable, "-m", "celery", "-A", "tasks", "worker", *options, "-n", f"{name}@test"], **extra)
+        self.start(
+            name, [sys.executable, "-m", "celery", "-A", "tasks", "worker", *options, "-n", f"{name}@test"], **extra
+        )
 
     def await_web(self) -> None:
         await_that(lambda: self._get_status("/healthz/ready") == 200, 60, "the web process is ready")

@@ -1,7 +1,7 @@
 """A model that needs no TensorFlow: its answer follows from the pixels, and it can be slow, fail, hang or kill.
 
-Settings come from the environment, read at every batch: STUB_BATCH_SECONDS, STUB_IMAGE_SECONDS, and STUB_TRAP, `first grey value=action`
-with action `raise`, `hang` or `kill`.
+Settings come from the environment, read at every batch: STUB_BATCH_SECONDS, STUB_IMAGE_SECONDS, and STUB_TRAP,
+`first grey value=action` with action `raise`, `hang` or `kill`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def spring(action: str) -> None:
 
 def install_stub_version(offset: int, *, live: bool = True) -> str:
     """Register a stub version of classifier `pets` with a real artifact folder; returns the version's id."""
-    import hashlib  # noqa: PLC0415 - only where Django is set up
+    import hashlib
     import json
     import tempfile
 

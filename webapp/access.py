@@ -27,7 +27,9 @@ def asking_owner(request: HttpRequest) -> Owner:
 
 def may_see_all_images(request: HttpRequest) -> bool:
     """People who work on the site see everybody's images."""
-    return bool(request.user.is_authenticated and request.user.is_staff and request.user.has_perm("classifier.view_image"))
+    return bool(
+        request.user.is_authenticated and request.user.is_staff and request.user.has_perm("classifier.view_image")
+    )
 
 
 def visible_images(request: HttpRequest) -> QuerySet[Image]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from webapp.wsgi import application as wsgi_application
-
-# Importing the WSGI application has set Django up; the rest needs it ready.
-from channels.routing import URLRouter  # noqa: I001
 from django.conf import settings
+
+from webapp.wsgi import application as wsgi_application  # isort: skip # sets Django up, which the rest needs
+
+from channels.routing import URLRouter
 
 from classifier.predictions import find_answered
 from webapp.http_bridge import HttpBridge

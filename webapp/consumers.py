@@ -54,8 +54,9 @@ class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # chann
 
     async def disconnect(self, code: int) -> None:
         """Leaves the groups; a Redis that is gone has forgotten them anyway."""
-        if getattr(self, "guard", None) is not None:
-            self.guard.cancel()
+        guard: asyncio.Task[None] | None = getattr(self, "guard", None)
+        if guard is not None:
+            guard.cancel()
         for group in getattr(self, "joined", []):
             with contextlib.suppress(OSError, TimeoutError, ConnectionError):
                 await self.channel_layer.group_discard(group, self.channel_name)

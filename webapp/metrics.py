@@ -52,7 +52,9 @@ class RowsCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         length = GaugeMetricFamily("whatsit_queue_length", "Open predictions.", labels=["priority"])
-        for priority, count in Prediction.objects.filter(OPEN).values_list("priority").annotate(n=Count("id")).order_by():
+        for priority, count in (
+            Prediction.objects.filter(OPEN).values_list("priority").annotate(n=Count("id")).order_by()
+        ):
             length.add_metric([str(priority)], count)
         yield length
         yield GaugeMetricFamily(
@@ -60,7 +62,9 @@ class RowsCollector(Collector):
         )
         yield GaugeMetricFamily("whatsit_gpu_workers", "Workers heard of lately.", value=len(live_workers("gpu")))
         yield GaugeMetricFamily("whatsit_skewed_workers", "Workers without a live model.", value=len(skewed_workers()))
-        yield CounterMetricFamily("whatsit_doorbell_failures", "Rings the broker did not take.", value=doorbell.failures)
+        yield CounterMetricFamily(
+            "whatsit_doorbell_failures", "Rings the broker did not take.", value=doorbell.failures
+        )
         yield from self._live_models()
         yield from self._workers()
 

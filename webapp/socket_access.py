@@ -48,7 +48,7 @@ def _owner_of(scope: dict[str, Any]) -> tuple[Owner | None, bool]:
 
 
 def is_own_origin(scope: dict[str, Any]) -> bool:
-    """True when the Origin header names exactly this site: scheme, host and port, or a trusted origin of the settings."""
+    """True when the Origin header names exactly this site: scheme, host and port, or a trusted origin."""
     headers = dict(scope.get("headers") or ())
     origin = headers.get(b"origin", b"").decode("latin-1")
     host = headers.get(b"host", b"").decode("latin-1")
@@ -57,11 +57,11 @@ def is_own_origin(scope: dict[str, Any]) -> bool:
     if origin in settings.CSRF_TRUSTED_ORIGINS:
         return True
     parts = urlsplit(origin)
-    return parts.netloc.lower() == host.lower() and parts.scheme == _scheme(scope, headers)
+    return bool(parts.netloc.lower() == host.lower() and parts.scheme == _scheme(scope, headers))
 
 
 def _scheme(scope: dict[str, Any], headers: dict[bytes, bytes]) -> str:
-    peer = (scope.get("client") or ("",))[0]
+    peer = str((scope.get("client") or ("",))[0])
     if peer in settings.TRUSTED_PROXIES:
         return headers.get(b"x-forwarded-proto", b"http").decode("latin-1")
     return "https" if scope.get("scheme") == "wss" else "http"

@@ -10,7 +10,7 @@ from classifier.identifiers import new_id
 
 
 class Classifier(models.Model):
-    """`live_version` is the one pointer that decides what answers; the version's stage follows it in the same commit."""
+    """`live_version` alone decides what answers; the version's stage follows it in the same commit."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     slug = models.SlugField(max_length=60, unique=True)

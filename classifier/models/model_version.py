@@ -56,7 +56,9 @@ class LiveVersionChange(models.Model):
     classifier = models.ForeignKey("classifier.Classifier", on_delete=models.CASCADE, related_name="live_changes")
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
     previous = models.ForeignKey(ModelVersion, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     reason = models.CharField(max_length=200)
     at = models.DateTimeField(auto_now_add=True)
 

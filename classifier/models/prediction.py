@@ -61,7 +61,9 @@ class Prediction(models.Model):
                 condition=~Q(state="done") | Q(model_version__isnull=False, done_at__isnull=False),
                 name="done_has_version",
             ),
-            models.CheckConstraint(condition=~Q(state="claimed") | Q(lease_until__isnull=False), name="claim_has_lease"),
+            models.CheckConstraint(
+                condition=~Q(state="claimed") | Q(lease_until__isnull=False), name="claim_has_lease"
+            ),
             models.UniqueConstraint(
                 fields=["image"], condition=OPEN & Q(wished_version__isnull=True), name="one_open_for_live"
             ),

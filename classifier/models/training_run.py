@@ -25,7 +25,9 @@ class TrainingRun(models.Model):
     name = models.CharField(max_length=120, blank=True, default="")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     settings = models.JSONField(default=dict)
-    snapshot = models.JSONField(default=dict, help_text="Dataset digests, review ids and split counts, frozen at start.")
+    snapshot = models.JSONField(
+        default=dict, help_text="Dataset digests, review ids and split counts, frozen at start."
+    )
     fingerprint = models.CharField(max_length=64, blank=True, default="")
     curves = models.JSONField(default=list, help_text="One entry an epoch.")
     log = models.TextField(blank=True, default="")

@@ -21,9 +21,10 @@ from classifier.models import Image
 from classifier.object_storage import read_object, object_exists
 result = {}
 for image in Image.objects.prefetch_related('predictions'):
-    whole = object_exists(image.storage_key) and hashlib.sha256(read_object(image.storage_key)).hexdigest() == image.file_sha256
-    result[str(image.id)] = {'sent': image.sha256, 'whole': whole,
-        'states': [row.state for row in image.predictions.all()], 'failures': [row.failures for row in image.predictions.all()]}
+    stored = read_object(image.storage_key) if object_exists(image.storage_key) else b''
+    whole = hashlib.sha256(stored).hexdigest() == image.file_sha256
+    states = [row.state for row in image.predictions.all()]
+    result[str(image.id)] = {'sent': image.sha256, 'whole': whole, 'states': states}
 """
 ORPHANS = "from classifier.orphans import remove_orphans; result = remove_orphans(older_than_seconds=0)"
 
@@ -55,7 +56,7 @@ class History:
         return await_that(lambda: self.stack.query(OPEN_ROWS) == 0, seconds, "every prediction has ended")
 
     def check(self, *, failed: int = 0) -> None:
-        """Nothing lost, nothing twice, nothing stuck, nothing contradictory; exactly `failed` images without an answer."""
+        """Nothing lost, twice, stuck or contradictory; exactly `failed` images ended without an answer."""
         facts = self.stack.query(FACTS)
         lost = [key for key, sent in self.accepted.items() if key not in facts or facts[key]["sent"] != sent]
         damaged = [key for key, fact in facts.items() if not fact["whole"]]

@@ -79,7 +79,9 @@ async def _seconds_until_pushed(stack: Stack) -> float:
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    "stack", [{"PREDICTION_LEASE_SECONDS": "30", "PREDICTION_BATCH_SECONDS": "20", "PREDICTION_POLL_SECONDS": "5"}], indirect=True
+    "stack",
+    [{"PREDICTION_LEASE_SECONDS": "30", "PREDICTION_BATCH_SECONDS": "20", "PREDICTION_POLL_SECONDS": "5"}],
+    indirect=True,
 )
 def test_t4_with_the_real_times_a_minute_without_redis(stack: Stack, history: History) -> None:
     outage(stack, history, seconds=60, pause=0.2)

@@ -18,12 +18,19 @@ from classifier.models import Classifier, Image, Prediction
 from classifier.uploads import accept_upload, SentFile
 from classifier.owners import Owner
 from tests.row_makers import png_bytes
-template = accept_upload(files=[SentFile('t.png', png_bytes(1))], owner=Owner('visitor', 'bulk'), source='command', priority=9).images[0]
+sent, owner = [SentFile('t.png', png_bytes(1))], Owner('visitor', 'bulk')
+template = accept_upload(files=sent, owner=owner, source='command', priority=9).images[0]
+changed_columns = {
+    Image: {'id', 'content', 'storage_key', 'current_prediction_id'},
+    Prediction: {'id', 'image_id', 'state'},
+}
+values = {
+    'id': "printf('%032x', i)", 'content': "printf('%064x', i)", 'storage_key': "printf('images/bulk/%d', i)",
+    'current_prediction_id': 'NULL', 'image_id': "printf('%032x', i)", 'state': "'queued'",
+}
 with connection.cursor() as cursor:
-    for model, changed in ((Image, {'id', 'content', 'storage_key', 'current_prediction_id'}), (Prediction, {'id', 'image_id', 'state'})):
+    for model, changed in changed_columns.items():
         columns = [field.column for field in model._meta.fields]
-        values = {'id': "printf('%032x', i)", 'content': "printf('%064x', i)", 'storage_key': "printf('images/bulk/%d', i)",
-                  'current_prediction_id': 'NULL', 'image_id': "printf('%032x', i)", 'state': "'queued'"}
         chosen = ', '.join(values[column] if column in changed else column for column in columns)
         source = 'id' if model is Image else 'image_id'
         cursor.execute(
@@ -44,6 +51,8 @@ def test_a_visitor_is_answered_within_two_seconds_behind_100_000_bulk_rows(stack
             answer = client.post("/api/v1/images", files=files, params={"wait": 10}).json()
             seconds.append(time.monotonic() - started)
             assert answer["images"][0]["state"] == "done"
-    still = stack.query("from classifier.models import Prediction; result = Prediction.objects.filter(state='queued').count()")
+    still = stack.query(
+        "from classifier.models import Prediction; result = Prediction.objects.filter(state='queued').count()"
+    )
     assert still > 50_000
     assert max(seconds) <= 2, seconds

@@ -45,7 +45,9 @@ def test_the_socket_sends_a_snapshot_and_then_the_answer(stack: Stack) -> None:
 
 async def _watch_the_socket(stack: Stack) -> None:
     async with httpx.AsyncClient(base_url=stack.address, timeout=30) as client:
-        first = (await client.post("/api/v1/images", files={"file": ("a.png", png_bytes(20))}, params={"wait": 10})).json()
+        first = (
+            await client.post("/api/v1/images", files={"file": ("a.png", png_bytes(20))}, params={"wait": 10})
+        ).json()
         cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
         headers = {"Cookie": cookie, "Origin": stack.address}
         async with websockets.connect(f"ws://127.0.0.1:{stack.port}/ws/results/", additional_headers=headers) as live:
@@ -86,7 +88,8 @@ def test_five_hundred_uploads_of_twenty_clients_each_get_one_answer(stack: Stack
     assert len(set(ids)) == 500
     await_that(lambda: stack.query(COUNT_BY_STATE) == {"done": before + 500}, 60, "500 predictions are done")
     sums = stack.query(
-        "from classifier.models import Prediction; result = [sum(s) for s in Prediction.objects.values_list('scores', flat=True)]"
+        "from classifier.models import Prediction\n"
+        "result = [sum(row) for row in Prediction.objects.values_list('scores', flat=True)]"
     )
     assert all(abs(total - 1) < 1e-4 for total in sums)
     doubles = stack.query(

@@ -11,7 +11,7 @@ from webapp.api.identity import identify
 api = NinjaAPI(
     title="Whatsit",
     version="1.0.0",
-    description="Send a picture, read what it is. Errors: {\"error\": {\"code\", \"message\", \"details\"}}.",
+    description='Send a picture, read what it is. Errors: {"error": {"code", "message", "details"}}.',
     urls_namespace="api-v1",
     docs_url=None,
     openapi_url="/openapi.json",

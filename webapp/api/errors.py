@@ -50,5 +50,7 @@ def install_error_handlers(api: NinjaAPI) -> None:
 
 
 def _place(entry: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in entry.get("loc", ()) if part not in {"query", "path", "body", "form", "file"})
+    where = ".".join(
+        str(part) for part in entry.get("loc", ()) if part not in {"query", "path", "body", "form", "file"}
+    )
     return f"{where or 'request'}: {entry.get('msg', 'not valid')}"

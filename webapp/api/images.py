@@ -26,7 +26,18 @@ from webapp.access import get_image, visible_images
 from webapp.api.schemas import Error, ImageOut, ImagePageOut, PredictionIn, UploadOut
 
 router = Router(tags=["images"])
-_ERRORS = {400: Error, 401: Error, 403: Error, 404: Error, 409: Error, 413: Error, 415: Error, 422: Error, 429: Error, 503: Error}
+_ERRORS = {
+    400: Error,
+    401: Error,
+    403: Error,
+    404: Error,
+    409: Error,
+    413: Error,
+    415: Error,
+    422: Error,
+    429: Error,
+    503: Error,
+}
 
 
 @router.post("/images", response={201: UploadOut, **_ERRORS}, summary="Send pictures and ask what they are")
@@ -116,7 +127,10 @@ def list_images(request: HttpRequest, filters: Query[ImageFilters]) -> HttpRespo
     page = list(describable(rows).order_by("-id")[: filters.limit + 1])
     more = len(page) > filters.limit
     page = page[: filters.limit]
-    body = {"images": [describe_image(image) for image in page], "next_cursor": write_cursor(page[-1].id) if more else None}
+    body = {
+        "images": [describe_image(image) for image in page],
+        "next_cursor": write_cursor(page[-1].id) if more else None,
+    }
     return _json(body)
 
 
@@ -158,7 +172,9 @@ def read_file_of_image(request: HttpRequest, image_id: ImageId) -> HttpResponse:
     return _picture(open_image_file(image), image.content_type)
 
 
-@router.get("/images/{image_id}/thumbnail", summary="A small picture, 256 pixels at most", response={200: None, **_ERRORS})
+@router.get(
+    "/images/{image_id}/thumbnail", summary="A small picture, 256 pixels at most", response={200: None, **_ERRORS}
+)
 def read_thumbnail(request: HttpRequest, image_id: ImageId) -> HttpResponse:
     image = get_image(request, image_id)
     data, content_type = thumbnail(image)
@@ -176,4 +192,3 @@ def _picture(data: bytes, content_type: str) -> HttpResponse:
 
 def _json(body: object, *, status: int = HTTPStatus.OK) -> HttpResponse:
     return HttpResponse(json.dumps(body, ensure_ascii=False).encode(), content_type="application/json", status=status)
-

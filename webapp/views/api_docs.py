@@ -14,4 +14,6 @@ from django.views.decorators.http import require_safe
 def api_docs(request: HttpRequest) -> HttpResponse:
     """Swagger UI as django-ninja ships it, pointed at our OpenAPI document."""
     settings = {"url": reverse("api-v1:openapi-json"), "layout": "BaseLayout", "deepLinking": True}
-    return render(request, "ninja/swagger.html", {"api": {"title": "Whatsit API"}, "swagger_settings": json.dumps(settings)})
+    return render(
+        request, "ninja/swagger.html", {"api": {"title": "Whatsit API"}, "swagger_settings": json.dumps(settings)}
+    )
