@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -169,10 +170,8 @@ def test_half_a_pair_of_access_keys_is_refused(monkeypatch: pytest.MonkeyPatch) 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch, url: str, module: str
 ) -> None:
-    real = storage_settings.find_spec
-
     def without(name: str) -> ModuleSpec | None:
-        return None if name == module else real(name)
+        return None if name == module else find_spec(name)
 
     monkeypatch.setattr(storage_settings, "find_spec", without)
     with pytest.raises(ImproperlyConfigured, match=f"{module}.*pip install -r requirements-storage.txt"):

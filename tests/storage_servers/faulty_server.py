@@ -48,7 +48,12 @@ class FaultyServer:
 
     def __init__(self, behaviour: Behaviour) -> None:
         self.asked: list[tuple[str, str]] = []
-        self._handler = type("Handler", (FaultyHandler,), {"behaviour": behaviour, "asked": self.asked})
+
+        class Handler(FaultyHandler):
+            pass
+
+        Handler.behaviour, Handler.asked = behaviour, self.asked
+        self._handler: type[FaultyHandler] = Handler
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler)
         self._server.daemon_threads = True
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
