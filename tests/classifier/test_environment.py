@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def test_a_list_is_split_at_commas(monkeypatch: pytest.MonkeyPatch, value: str, 
     assert environment.read_list(NAME, ["d"]) == words
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[str, Callable[[], object]]] = {
     "a flag of another language": ("ja", lambda: environment.read_flag(NAME, False)),
     "a number with letters": ("10MB", lambda: environment.read_integer(NAME, 1)),
     "a broken number": ("1.5", lambda: environment.read_integer(NAME, 1)),
