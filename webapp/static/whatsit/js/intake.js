@@ -10,6 +10,7 @@ export function listenForFiles({ inputs, onFiles, onNotice }) {
       onFiles([...input.files]);
       input.value = "";
     });
+    input.addEventListener("keydown", (event) => openByEnter(event, input));
   }
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
@@ -19,6 +20,14 @@ export function listenForFiles({ inputs, onFiles, onNotice }) {
     }
   });
   listenForDrops({ onFiles, onNotice });
+}
+
+/** Not every browser opens a file field by Enter, and none may send the half-filled form instead. */
+function openByEnter(event, input) {
+  if (event.key === "Enter") {
+    event.preventDefault();
+    input.click();
+  }
 }
 
 function listenForDrops({ onFiles, onNotice }) {

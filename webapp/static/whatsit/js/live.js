@@ -12,7 +12,7 @@ export class LiveImages {
   constructor(listeners) {
     this.listeners = listeners;
     this.images = new Map();
-    this.isConnected = false;
+    this.isConnected = null;
     this.pollTimer = null;
     this.pollStart = 0;
     this.socket = this.connect();

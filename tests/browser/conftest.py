@@ -1,0 +1,79 @@
+"""A real Chromium on the real stack. Without Chromium these tests are skipped, and say how to get it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.site import Site
+from tests.browser.upload_page import UploadPage
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+OPTIONS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+OpenPage = Callable[..., UploadPage]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder needs a browser and starts processes."""
+    for item in items:
+        if "tests/browser/" in item.nodeid:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.processes)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One `manage.py up` for all browser tests: each test is another visitor and sees only its own pictures."""
+    running = Site(tmp_path_factory.mktemp("site"))
+    try:
+        running.start()
+        yield running
+    finally:
+        code = running.stop()
+    assert code == 0, "".join(running.lines)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Closed after each module: Playwright keeps an event loop running, and other tests need their own."""
+    if CHROMIUM is None:
+        pytest.skip("browser tests need Chromium; on Debian: apt-get install chromium")
+    with sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, site: Site) -> Iterator[OpenPage]:
+    """Opens the page for a new visitor; options are those of a Playwright context."""
+    contexts = []
+
+    def opened(**options: Any) -> UploadPage:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        contexts.append(context)
+        return UploadPage(context, site.address).open()
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def upload_page(open_page: OpenPage) -> UploadPage:
+    """One visitor at a desk."""
+    return open_page()

@@ -1,0 +1,95 @@
+"""The product as a person starts it: `manage.py up` on a free port, with a state folder of its own."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from tests.stack import ROOT, free_port
+
+START_SECONDS = 180.0
+STOP_SECONDS = 60.0
+READY = "Whatsit is ready"
+
+
+class Site:
+    """A running `manage.py up`; `address` is where its pages are."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.lines: list[str] = []
+        self._heard: queue.Queue[str | None] = queue.Queue()
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Start and wait for the line that says it is ready."""
+        self._process = subprocess.Popen(
+            [sys.executable, "manage.py", "up", "--port", str(self.port)],
+            cwd=ROOT,
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        threading.Thread(target=self._listen, daemon=True).start()
+        deadline = time.monotonic() + START_SECONDS
+        while not any(READY in line for line in self.lines):
+            line = self._heard.get(timeout=max(0.1, deadline - time.monotonic()))
+            assert line is not None, "`manage.py up` ended:\n" + "".join(self.lines)
+            self.lines.append(line)
+
+    def _environment(self) -> dict[str, str]:
+        """A bare installation: nothing of the test run's own settings, and its own Redis."""
+        ours = {"REDIS_URL", "DATABASE_URL", "STORAGE_URL", "PREDICTOR"}
+        kept = {name: value for name, value in os.environ.items() if name not in ours}
+        return {**kept, "WHATSIT_VAR": str(self.folder)}
+
+    def _listen(self) -> None:
+        assert self._process
+        assert self._process.stdout
+        for line in self._process.stdout:
+            self._heard.put(line)
+        self._heard.put(None)
+
+    def kill_part(self, words: str) -> None:
+        """End one part as a crash would: the process whose command line holds these words."""
+        for number in self._family():
+            command = Path(f"/proc/{number}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if words in command:
+                os.kill(number, signal.SIGKILL)
+                return
+        raise AssertionError(f"no part runs {words!r}")
+
+    def _family(self) -> list[int]:
+        """Every process below `up`, by asking the kernel for each one's parent."""
+        assert self._process
+        parents = {}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                except OSError:
+                    continue
+        family = [self._process.pid]
+        for number in family:
+            family.extend(child for child, parent in parents.items() if parent == number)
+        return family[1:]
+
+    def stop(self) -> int:
+        """One Ctrl-C; returns the exit code."""
+        assert self._process
+        self._process.send_signal(signal.SIGINT)
+        try:
+            return self._process.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            raise
