@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from uuid import UUID
 
 from django.conf import settings
@@ -186,10 +187,14 @@ def release_predictions(items: Sequence[ClaimedPrediction], *, delay_seconds: fl
 
 
 def find_answered(image_ids: Collection[str]) -> set[str]:
-    """Those of the given images whose newest prediction is done or failed. One query."""
+    """Those of the given images whose newest prediction is done or failed. One query for every 5,000."""
     ended = [Prediction.State.DONE, Prediction.State.FAILED]
-    found = Image.objects.filter(id__in=image_ids, current_prediction__state__in=ended).values_list("id", flat=True)
-    return {str(identifier) for identifier in found}
+    found: set[str] = set()
+    rest = iter(image_ids)
+    while part := list(islice(rest, 5000)):
+        rows = Image.objects.filter(id__in=part, current_prediction__state__in=ended).values_list("id", flat=True)
+        found.update(str(identifier) for identifier in rows)
+    return found
 
 
 def oldest_open_age_seconds() -> float:

@@ -8,6 +8,7 @@ from classifier.errors import StorageUnavailable
 from classifier.heartbeats import forget_silent_workers
 from classifier.idempotency import forget_old_keys
 from classifier.models import Classifier
+from classifier.object_storage import purge_leftovers
 from classifier.orphans import remove_orphans
 from classifier.prediction_requests import queue_repredictions
 from tasks.celery_app import app
@@ -54,5 +55,6 @@ def forget_old_rows() -> None:
     max_retries=3,
 )
 def remove_orphan_objects() -> None:
-    """Objects of the last two days that no row names."""
+    """Objects of the last two days that no row names, and what interrupted writes left behind."""
     remove_orphans()
+    purge_leftovers()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
 from django.conf import settings
-from django.core.files.storage import default_storage
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -12,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from classifier.errors import StorageUnavailable
 from classifier.heartbeats import live_workers, skewed_workers
-from classifier.object_storage import list_objects
+from classifier.object_storage import delete_object, write_verified
 from classifier.predictions import oldest_open_age_seconds
 
 
@@ -25,7 +26,7 @@ def live(request: HttpRequest) -> HttpResponse:
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
     """Database, migrations and storage; 503 with the reason when one is not ready."""
-    parts = {"database": _database(), "storage": _storage()}
+    parts = {"database": _database(), "storage": storage_probe.state()}
     good = all(state == "ok" for state in parts.values())
     return JsonResponse({"status": "ok" if good else "not ready", **parts}, status=200 if good else 503)
 
@@ -39,12 +40,33 @@ def _database() -> str:
     return "migrations are missing: run manage.py migrate" if pending else "ok"
 
 
-def _storage() -> str:
-    try:
-        next(iter(list_objects("health/")), None)
-    except StorageUnavailable:
-        return f"not reachable ({type(default_storage).__name__})"
-    return "ok"
+class StorageProbe:
+    """Writes and removes a small object, at most every ten seconds: only a write shows that writing works."""
+
+    key = "health/probe"
+    seconds = 10.0
+
+    def __init__(self) -> None:
+        self._state = ""
+        self._asked_at = -self.seconds
+
+    def state(self) -> str:
+        """`ok`, or what is wrong; a good answer is remembered for ten seconds."""
+        now = time.monotonic()
+        if self._state == "ok" and now - self._asked_at < self.seconds:
+            return self._state
+        self._asked_at = now
+        try:
+            write_verified(self.key, b"probe")
+            delete_object(self.key)
+        except StorageUnavailable:
+            self._state = "pictures cannot be written"
+        else:
+            self._state = "ok"
+        return self._state
+
+
+storage_probe = StorageProbe()
 
 
 @require_safe
