@@ -41,6 +41,10 @@ def assert_nobody_is_left(stack: EmbeddedStack, seconds: float = 10.0) -> None:
     await_value(lambda: None if stack.process_ids() else True, seconds, "all processes of the stack gone")
 
 
+def count(stack: EmbeddedStack, words: str) -> int:
+    return sum(words in command_line(number) for number in stack.process_ids())
+
+
 def test_it_prints_the_addresses_and_how_to_log_in(stack: EmbeddedStack) -> None:
     assert f"Pages:  {stack.address}/" in stack.text
     assert f"Admin:  {stack.address}/admin/" in stack.text
@@ -147,8 +151,10 @@ def test_an_interrupt_ends_everything_in_order_even_where_it_was_ignored_at_star
 def test_nobody_survives_when_it_is_killed_and_it_starts_again_after_that(tmp_path: Path) -> None:
     stack = EmbeddedStack(tmp_path, free_port())
     stack.await_ready()
-    stack.find("worker -Q default")
-    assert len(stack.process_ids()) >= 6
+    await_value(
+        lambda: True if count(stack, "worker -Q default") == 2 else None, 60, "the default worker and its clock"
+    )
+    assert count(stack, "worker -Q train") == 1
     stack.process.kill()
     stack.process.wait()
     assert_nobody_is_left(stack)

@@ -46,6 +46,15 @@ def await_condition(condition: Callable[[], bool], seconds: float = 10.0) -> Non
         time.sleep(0.02)
 
 
+def supervise_until(supervisor: Supervisor, condition: Callable[[], bool]) -> None:
+    """Let the supervisor work until the condition holds."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "the awaited condition never came true"
+        supervisor.check()
+        time.sleep(0.02)
+
+
 def is_alive(process_id: int) -> bool:
     """True for a process that runs; a zombie does not."""
     try:
@@ -83,7 +92,7 @@ def test_a_killed_part_is_started_again_and_said_in_one_line(
     first = read_process_id(file)
     file.unlink()
     os.kill(first, signal.SIGKILL)
-    await_condition(lambda: (supervisor.check(), file.exists())[1])
+    supervise_until(supervisor, file.exists)
     assert read_process_id(file) != first
     assert len(said.lines) == 1
     assert "gpu ended (killed by SIGKILL); it starts again in 0.5 s" in said.lines[0]
@@ -95,7 +104,7 @@ def test_the_pause_grows_while_a_part_keeps_crashing(
 ) -> None:
     monkeypatch.setattr(processes, "FIRST_PAUSE_SECONDS", 0.05)
     supervisor.start(Part("web", (PYTHON, "-I", "-S", "-c", "raise SystemExit(3)")))
-    await_condition(lambda: (supervisor.check(), len(said.lines) >= 3)[1])
+    supervise_until(supervisor, lambda: len(said.lines) >= 3)
     pauses = [line.split("starts again in ")[1].split(" s")[0] for line in said.lines[:3]]
     assert pauses == ["0.05", "0.1", "0.2"]
     assert supervisor.count_failures("web") >= 3
@@ -104,7 +113,7 @@ def test_the_pause_grows_while_a_part_keeps_crashing(
 
 def test_a_part_that_runs_once_is_not_started_again(supervisor: Supervisor, said: Said) -> None:
     supervisor.start(Part("prepare", (PYTHON, "-I", "-S", "-c", "raise SystemExit(4)"), runs_once=True))
-    await_condition(lambda: (supervisor.check(), supervisor.exit_code("prepare") is not None)[1])
+    supervise_until(supervisor, lambda: supervisor.exit_code("prepare") is not None)
     supervisor.check()
     assert supervisor.exit_code("prepare") == 4
     assert said.lines == []
@@ -118,7 +127,7 @@ def test_what_a_crashed_part_left_behind_is_ended_before_it_starts_again(
     supervisor.start(Part("default", writer(file, f"import subprocess; {fork}")))
     grandchild = read_process_id(child_file)
     os.kill(read_process_id(file), signal.SIGKILL)
-    await_condition(lambda: (supervisor.check(), not is_alive(grandchild))[1])
+    supervise_until(supervisor, lambda: not is_alive(grandchild))
 
 
 def test_stopping_asks_first_and_is_no_crash(supervisor: Supervisor, said: Said, tmp_path: Path) -> None:
@@ -157,13 +166,13 @@ def test_the_configuration_reaches_a_part_on_stdin(supervisor: Supervisor, tmp_p
 def test_an_error_line_in_a_log_is_shown(supervisor: Supervisor, said: Said) -> None:
     talk = "print('fine'); print('ERROR: the disk is full', flush=True); import time; time.sleep(60)"
     supervisor.start(Part("web", (PYTHON, "-I", "-S", "-c", talk)))
-    await_condition(lambda: (supervisor.check(), bool(said.lines))[1])
+    supervise_until(supervisor, lambda: bool(said.lines))
     assert said.lines == ["[web] ERROR: the disk is full"]
 
 
 def test_a_program_that_does_not_exist_is_said_in_its_log(supervisor: Supervisor, tmp_path: Path) -> None:
     supervisor.start(Part("redis", ("/no/such/program",), runs_once=True))
-    await_condition(lambda: (supervisor.check(), supervisor.exit_code("redis") == 127)[1])
+    supervise_until(supervisor, lambda: supervisor.exit_code("redis") == 127)
     assert "/no/such/program cannot be started" in (tmp_path / "logs" / "redis.log").read_text()
 
 
@@ -186,8 +195,7 @@ def test_nobody_survives_a_killed_supervisor(tmp_path: Path, victim: str) -> Non
             await_condition(lambda: not is_alive(guard))
             time.sleep(0.2)  # the supervisor looks every 0.02 s; its new guard has no name to await here
         killed.kill()
-    for process_id in parts:
-        await_condition(lambda gone=process_id: not is_alive(gone), 5)
+    await_condition(lambda: not any(is_alive(process_id) for process_id in parts), 5)
 
 
 @pytest.mark.parametrize(
