@@ -9,6 +9,7 @@ from django.views.generic import RedirectView
 from webapp.api.api import api
 from webapp.views import health
 from webapp.views.api_docs import api_docs
+from webapp.views.one_time_login import one_time_login
 from webapp.views.upload import upload
 
 urlpatterns = [
@@ -16,6 +17,7 @@ urlpatterns = [
     path("api/v1/", api.urls),
     path("api/docs", api_docs, name="api-docs"),
     path("api/docs/", RedirectView.as_view(pattern_name="api-docs")),
+    path("login/once/<str:token>/", one_time_login, name="one-time-login"),
     path("admin/", admin.site.urls),
     path("healthz/live", health.live),
     path("healthz/ready", health.ready),

@@ -21,7 +21,10 @@ from classifier.models import Prediction
 rows = Prediction.objects.filter(state='done').values_list('image__name', 'model_version__number', 'label__name')
 result = [list(row) for row in rows]
 """
-OPEN = "from classifier.models import Prediction; result = Prediction.objects.filter(state__in=['queued', 'claimed']).count()"
+OPEN = """
+from classifier.models import Prediction
+result = Prediction.objects.filter(state__in=['queued', 'claimed']).count()
+"""
 
 
 def test_every_answer_comes_from_the_version_it_names_while_versions_change(stack: Stack) -> None:
