@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -21,12 +22,16 @@ def limit_threads(threads: int) -> None:
 
 
 def grow_gpu_memory() -> int:
-    """Let TensorFlow take GPU memory as it needs it instead of all at once; returns the number of GPUs."""
+    """Let TensorFlow take GPU memory as it needs it instead of all at once; returns the number of GPUs.
+
+    Loading and training call it; once TensorFlow uses its GPUs it is too late, and then nothing changes.
+    """
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
+        with suppress(RuntimeError):
+            tf.config.experimental.set_memory_growth(gpu, True)
     return len(gpus)
 
 

@@ -13,9 +13,9 @@ import tensorflow as tf
 from ml.artifact import ArtifactError, Manifest, read_manifest, read_weights
 from ml.calibration import energies, softmax
 from ml.data_types import Answer, Floats, MlError, Pixels, Preprocessing
-from ml.device import choose_number_format
+from ml.device import choose_number_format, grow_gpu_memory
 from ml.images import prepare_image
-from ml.networks import build_network
+from ml.networks import build_network, fold_normalization
 
 WEIGHT_COPIES = 3
 """Weights in memory: the model's variables, the compiled function's constants, the runtime's reordered copies."""
@@ -35,15 +35,18 @@ class LoadedModel:
     @classmethod
     def load(cls, folder: Path) -> LoadedModel:
         """Check every digest, build the network by our own code, put the weights in. Raises ArtifactError."""
+        grow_gpu_memory()
         manifest = read_manifest(folder)
         weights = read_weights(folder, manifest)
         name, settings = manifest.network.get("name", ""), manifest.network.get("settings", {})
         try:
             number_format = choose_number_format("auto")
-            network = build_network(name, settings, manifest.preprocessing, len(manifest.labels), number_format)
-        except (MlError, ValueError) as problem:
+            outputs = len(manifest.labels)
+            network = build_network(name, settings, manifest.preprocessing, outputs, number_format, is_folded=True)
+            folded = fold_normalization(weights)
+        except (MlError, ValueError, KeyError) as problem:
             raise ArtifactError(f"The network of {folder} cannot be built: {problem}") from problem
-        put_weights(network, weights)
+        put_weights(network, folded)
         return cls(manifest, network, number_format)
 
     @property

@@ -14,7 +14,7 @@ import keras
 from ml.averaging import AveragedWeights
 from ml.checkpoints import read_checkpoint, write_checkpoint
 from ml.data_types import MlError, Progress, TrainingData, TrainingOutcome, TrainingSettings
-from ml.device import choose_number_format
+from ml.device import choose_number_format, grow_gpu_memory
 from ml.inference import compile_logits
 from ml.learning_rates import WarmUpCosine
 from ml.networks import build_network
@@ -39,6 +39,7 @@ def train(
     (seed, epoch). Raises MlError for data too small to train on.
     """
     check_data(data)
+    grow_gpu_memory()
     started = time.monotonic()
     run = TrainingRun(data, settings, on_progress, should_stop, checkpoint)
     finished = run.fit()
