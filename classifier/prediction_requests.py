@@ -97,6 +97,7 @@ def _requeue_failed(image: Image, wished_version: ModelVersion | None, priority:
         failure_reason="",
         priority=priority,
         available_at=None,
+        done_at=None,
         queued_at=timezone.now(),
     )
     if moved:

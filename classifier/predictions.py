@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from classifier.database_time import moments_from_now
 from classifier.failpoints import failpoint
 from classifier.models import Image, Prediction
+from classifier.models.prediction import NOT_ENDED, OPEN
 from classifier.write_transactions import write_transaction
 
 
@@ -61,7 +62,7 @@ STOPPED_WORKER = Failure("worker_stopped", "The worker stopped three times while
 
 def _due() -> Q:
     waiting = Q(state=Prediction.State.QUEUED) & (Q(available_at__isnull=True) | Q(available_at__lte=Now()))
-    return waiting | Q(state=Prediction.State.CLAIMED, lease_until__lt=Now())
+    return NOT_ENDED & (waiting | Q(state=Prediction.State.CLAIMED, lease_until__lt=Now()))
 
 
 def _effective_failures() -> Case:
@@ -201,7 +202,7 @@ def oldest_open_age_seconds() -> float:
     """Seconds since the oldest open row that could have been answered was queued; 0 when nothing waits."""
     answerable = Q(wished_version__isnull=False) | Q(classifier__live_version__isnull=False)
     queued = (
-        Prediction.objects.filter(answerable, state__in=["queued", "claimed"])
+        Prediction.objects.filter(OPEN, answerable)
         .order_by("queued_at")
         .annotate(moment=Now())
         .values_list("queued_at", "moment")

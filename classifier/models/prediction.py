@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
 from classifier.identifiers import new_id
 
-OPEN = Q(state__in=["queued", "claimed"])
+OPEN_STATES = Q(state__in=["queued", "claimed"])
+# Says the same of a row, but without a value: SQLite uses a partial index only where the question repeats its condition
+# word for word, which bound values never do. Finding work among a million ended rows takes 0.5 ms so, 230 ms without.
+NOT_ENDED = Q(done_at__isnull=True)
+OPEN = NOT_ENDED & OPEN_STATES
 
 
 class Prediction(models.Model):
@@ -57,6 +61,7 @@ class Prediction(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
+            models.CheckConstraint(condition=~OPEN_STATES | NOT_ENDED, name="open_has_no_end"),
             models.CheckConstraint(
                 condition=~Q(state="done") | Q(model_version__isnull=False, done_at__isnull=False),
                 name="done_has_version",
@@ -65,18 +70,20 @@ class Prediction(models.Model):
                 condition=~Q(state="claimed") | Q(lease_until__isnull=False), name="claim_has_lease"
             ),
             models.UniqueConstraint(
-                fields=["image"], condition=OPEN & Q(wished_version__isnull=True), name="one_open_for_live"
+                fields=["image"], condition=OPEN_STATES & Q(wished_version__isnull=True), name="one_open_for_live"
             ),
-            models.UniqueConstraint(fields=["image", "wished_version"], condition=OPEN, name="one_open_per_version"),
+            models.UniqueConstraint(
+                fields=["image", "wished_version"], condition=OPEN_STATES, name="one_open_per_version"
+            ),
             models.UniqueConstraint(
                 fields=["image", "model_version"], condition=Q(state="done"), name="one_answer_per_version"
             ),
         ]
         indexes = [
-            models.Index(fields=["priority", "queued_at"], condition=OPEN, name="prediction_queue"),
-            models.Index(fields=["classifier", "priority", "queued_at"], condition=OPEN, name="prediction_work"),
+            models.Index(fields=["priority", "queued_at"], condition=NOT_ENDED, name="prediction_queue"),
+            models.Index(fields=["classifier", "priority", "queued_at"], condition=NOT_ENDED, name="prediction_work"),
             models.Index(fields=["classifier", "label", "-id"], name="prediction_label"),
-            models.Index(F("done_at").desc(), name="prediction_newest_done"),
+            models.Index(fields=["-id"], condition=Q(state="failed"), name="prediction_failed"),
         ]
 
     def __str__(self) -> str:

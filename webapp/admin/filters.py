@@ -1,4 +1,4 @@
-"""Filters of the long lists, each made to walk an index."""
+"""Filters of the long lists. Those of predictions stay off the images: joined, they take seconds at a million rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.admin import ModelAdmin, SimpleListFilter
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -44,16 +44,7 @@ def first_id_at(moment: datetime) -> uuid.UUID:
     return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
-class _OfPrediction(SimpleListFilter):
-    """`path` leads from the list's row to its prediction: empty on predictions, a join on images."""
-
-    path = ""
-
-    def on_prediction(self, **conditions: Any) -> Q:
-        return Q(**{f"{self.path}{name}": value for name, value in conditions.items()})
-
-
-class StateFilter(_OfPrediction):
+class StateFilter(SimpleListFilter):
     title = "state"
     parameter_name = "state"
 
@@ -63,13 +54,14 @@ class StateFilter(_OfPrediction):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() not in Prediction.State.values:
             return queryset
-        queryset = queryset.filter(self.on_prediction(state=self.value()))
-        if self.value() in {Prediction.State.QUEUED, Prediction.State.CLAIMED} and not self.path:
-            queryset = queryset.filter(OPEN)  # says the same, in the words of the queue's partial index
-        return queryset
+        if self.value() in {Prediction.State.QUEUED, Prediction.State.CLAIMED}:
+            # A subquery in the words of the queue's partial index; else the whole table is walked in the list's order.
+            waiting = Prediction.objects.filter(OPEN, state=self.value()).order_by()
+            return queryset.filter(id__in=waiting.values("id"))
+        return queryset.filter(state=self.value())
 
 
-class UnsureFilter(_OfPrediction):
+class UnsureFilter(SimpleListFilter):
     title = "certainty"
     parameter_name = "unsure"
 
@@ -79,10 +71,10 @@ class UnsureFilter(_OfPrediction):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() not in {"yes", "no"}:
             return queryset
-        return queryset.filter(self.on_prediction(state=Prediction.State.DONE, unsure=self.value() == "yes"))
+        return queryset.filter(state=Prediction.State.DONE, unsure=self.value() == "yes")
 
 
-class LabelFilter(_OfPrediction):
+class LabelFilter(SimpleListFilter):
     """Labels are named with their classifier, whose column comes first in the index."""
 
     title = "answer"
@@ -96,10 +88,10 @@ class LabelFilter(_OfPrediction):
         label = _chosen(self.value(), Label.objects.filter)
         if label is None:
             return queryset
-        return queryset.filter(self.on_prediction(classifier_id=label.classifier_id, label_id=label.id))
+        return queryset.filter(classifier_id=label.classifier_id, label_id=label.id)
 
 
-class VersionFilter(_OfPrediction):
+class VersionFilter(SimpleListFilter):
     title = "model version"
     parameter_name = "version"
 
@@ -110,26 +102,10 @@ class VersionFilter(_OfPrediction):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         version = _chosen(self.value(), ModelVersion.objects.only("id").filter)
-        return queryset if version is None else queryset.filter(self.on_prediction(model_version_id=version.id))
+        return queryset if version is None else queryset.filter(model_version_id=version.id)
 
 
 def _chosen(value: str | None, rows: Callable[..., QuerySet[Any]]) -> Any:
     """The row a filter's value names; None, hence no filtering, when it names none."""
     identifier = parse_id(value) if value else None
     return rows(id=identifier).first() if identifier else None
-
-
-class StateOfNewest(StateFilter):
-    path = "current_prediction__"
-
-
-class UnsureOfNewest(UnsureFilter):
-    path = "current_prediction__"
-
-
-class LabelOfNewest(LabelFilter):
-    path = "current_prediction__"
-
-
-class VersionOfNewest(VersionFilter):
-    path = "current_prediction__"

@@ -12,7 +12,7 @@ from classifier.models import Image, Prediction
 from classifier.presentation import describable, describe_prediction
 from webapp.admin import rendering
 from webapp.admin.asking import ask_for, too_many
-from webapp.admin.filters import LabelOfNewest, PeriodFilter, StateOfNewest, UnsureOfNewest, VersionOfNewest
+from webapp.admin.filters import PeriodFilter
 from webapp.admin.long_lists import LongListAdmin
 from webapp.admin.read_only import ReadOnlyInline
 from webapp.admin.searching import HINT, image_condition
@@ -59,11 +59,11 @@ class PredictionsOfImage(ReadOnlyInline):
 
 @admin.register(Image)
 class ImageAdmin(LongListAdmin):
-    """Newest first, with thumbnails."""
+    """Newest first, with thumbnails. By answer and state, look through the predictions."""
 
     list_display = ("small_picture", "name", "classifier", "state", "answer", "answered_by", "owner", "created_at")
     list_display_links = ("small_picture", "name")
-    list_filter = ("classifier", StateOfNewest, UnsureOfNewest, LabelOfNewest, VersionOfNewest, PeriodFilter, "source")
+    list_filter = ("classifier", PeriodFilter)
     search_fields = ("id",)
     search_help_text = HINT
     actions = ("ask_again",)
