@@ -15,7 +15,7 @@ ALONE := (processes or browser or faults) and not long
 THREADS := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 WORKERS := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help run test all format format-check lint types test-postgres requirements
+.PHONY: help run test all format format-check lint types test-postgres test-faults requirements
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ types: $(READY_TO_TEST) ## check the types
 test-postgres: $(READY_TO_TEST) ## rows, claims and faults again, on Debian's PostgreSQL
 	$(THREADS) $(PYTHON) tests/postgres_server.py \
 		$(PYTHON) -m pytest -q -m "not browser and not long" $(wildcard tests/classifier tests/tasks tests/faults tests/flows) $(ARGS)
+
+test-faults: $(READY_TO_TEST) ## what may break, broken on purpose, at full length
+	$(THREADS) $(PYTHON) -m pytest -q tests/faults $(ARGS)
 
 # Everything is resolved once, with the longest list; the shorter ones follow it.
 COMPILE := $(PYTHON) -m uv pip compile -q --universal --python-version 3.11 \

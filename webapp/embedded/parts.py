@@ -63,4 +63,4 @@ def worker_part(queue: str, folder: Path) -> Part:
     environment = {"DJANGO_SETTINGS_MODULE": "classifier.settings", "PYTHONUNBUFFERED": "1"}
     if queue != "gpu":
         environment |= FRUGAL
-    return Part(queue, tuple(command), stop_seconds=12, environment=environment)
+    return Part(queue, tuple(command), stop_seconds=14, environment=environment)
