@@ -121,7 +121,7 @@ def test_what_the_browser_cannot_open_is_sent_as_it_is(upload_page: UploadPage, 
 
 
 def test_a_file_over_the_limit_is_refused_at_once_and_not_sent(upload_page: UploadPage) -> None:
-    upload_page.drop([pictures.DroppedFile("film.mp4", "video/mp4", bytes(10_000_001))])
+    upload_page.drop_blank("film.mp4", size_bytes=10_000_001)
     expect(upload_page.card("film.mp4")).to_contain_text(re.compile(r"has 10\sMB; at most 10\sMB can be sent"))
     assert not any(line.startswith("POST") for line in upload_page.requested)
 
@@ -215,8 +215,37 @@ def test_sending_can_be_stopped(upload_page: UploadPage) -> None:
     expect(upload_page.page.locator("#empty")).to_be_visible()
 
 
+def test_an_unsure_answer_looks_unsure(upload_page: UploadPage) -> None:
+    upload_page.answer_with(state="done", unsure=True)
+    upload_page.drop([pictures.small_picture(27, "hard to tell.png")])
+    card = upload_page.card("hard to tell.png")
+    expect(card).to_have_attribute("data-look", "unsure")
+    expect(card.locator(".card-words")).to_have_text("Not sure: Shirt 48\u00a0% or Coat 41\u00a0%")
+    expect(card.locator(".score")).to_have_count(3)
+
+
+def test_a_failed_prediction_shows_its_reason_and_can_be_asked_again(upload_page: UploadPage) -> None:
+    upload_page.answer_with(state="failed", failure={"code": "unreadable", "message": "The stored file is gone."})
+    upload_page.drop([pictures.small_picture(28, "failed.png")])
+    card = upload_page.card("failed.png")
+    expect(card).to_contain_text("The stored file is gone.")
+    upload_page.answer_with(state="done", version=2)
+    card.get_by_role("button", name="Try again: failed.png").click()
+    expect(card.locator(".score")).to_have_count(3)
+
+
+def test_the_chosen_classifier_is_remembered(upload_page: UploadPage) -> None:
+    upload_page.offer_second_classifier("cats", "Is it a cat?")
+    upload_page.page.reload()
+    choice = upload_page.page.get_by_label("Ask the classifier")
+    expect(choice).to_have_value("fashion")
+    choice.select_option("cats")
+    upload_page.page.reload()
+    expect(choice).to_have_value("cats")
+
+
 @pytest.mark.parametrize("kind", ["unsure", "unfamiliar"])
-def test_an_unsure_answer_is_shown_as_such(upload_page: UploadPage, kind: str) -> None:
+def test_the_unsure_sentence_names_what_it_might_be(upload_page: UploadPage, kind: str) -> None:
     prediction: dict[str, object] = {"unsure": kind == "unsure", "unfamiliar": kind == "unfamiliar"}
     prediction |= {"scores": [{"label": "Shirt", "score": 0.484}, {"label": "Coat", "score": 0.41}]}
     sentence = upload_page.call_module("words", "(words, prediction) => words.unsureSentence(prediction)", prediction)
@@ -235,6 +264,7 @@ def test_the_plain_form_works_without_scripts(browser: Browser, site: Site) -> N
     page.locator("#choose").set_input_files([file.as_payload() for file in files])
     page.get_by_role("button", name="Send").click()
     expect(page.locator(".messages")).to_contain_text("notes.pdf: This is not a JPEG, PNG or WebP picture.")
+    page.get_by_role("link", name="Show the answers").click()
     expect(page.locator(".card .score")).to_have_count(3, timeout=ANSWER_MS)
     expect(page.locator(".card")).to_contain_text("plain.png · model v1")
     context.close()

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Locator, Page, WebSocket, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, WebSocket, expect
 
 from tests.browser.pictures import DroppedFile
 
@@ -25,6 +25,11 @@ DROP = f"""(files) => {{ {CARRY}
     document.body.dispatchEvent(new DragEvent(moment, {{ ...usual, dataTransfer: carried }}));
   }}
 }}"""
+DROP_BLANK = """([name, size]) => {
+  const carried = new DataTransfer();
+  carried.items.add(new File([new Uint8Array(size)], name));
+  document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: carried }));
+}"""
 PASTE = f"""(files) => {{ {CARRY}
   document.dispatchEvent(new ClipboardEvent("paste", {{ ...usual, clipboardData: carried }}));
 }}"""
@@ -34,6 +39,16 @@ SHRINK = """async ({ shrink }, { name, type, content }) => {
   const drawn = await createImageBitmap(blob).catch(() => ({ width: 0, height: 0 }));
   return { type: blob.type, size: blob.size, longest_side: Math.max(drawn.width, drawn.height) };
 }"""
+PREDICTION = {
+    "scores": [{"label": "Shirt", "score": 0.48}, {"label": "Coat", "score": 0.41}, {"label": "Bag", "score": 0.11}],
+    "unsure": False,
+    "unfamiliar": False,
+    "model": {"id": "m", "version": 3},
+    "queued_at": "2026-01-01T10:00:00.000Z",
+    "done_at": "2026-01-01T10:00:00.100Z",
+    "failure": None,
+}
+IMAGE = {"id": "made-up", "name": "x", "classifier": "fashion", "duplicate": False, "notes": []}
 WATCH_POLICY = """
 window.policyViolations = [];
 document.addEventListener("securitypolicyviolation", (event) => {
@@ -80,6 +95,10 @@ class UploadPage:
     def drop(self, files: Sequence[DroppedFile]) -> None:
         """Let go of files over the page."""
         self.page.evaluate(DROP, [_carry(file) for file in files])
+
+    def drop_blank(self, name: str, *, size_bytes: int) -> None:
+        """Drop a large file of zeros, which the browser makes by itself."""
+        self.page.evaluate(DROP_BLANK, [name, size_bytes])
 
     def paste(self, file: DroppedFile) -> None:
         """Paste a file, as after copying a picture."""
@@ -130,6 +149,28 @@ class UploadPage:
         """Media type, size and longest side of what the page would send for this file."""
         shrunk: dict[str, Any] = self.call_module("shrink", SHRINK, _carry(file))
         return shrunk
+
+    def answer_with(self, *, state: str, version: int = 1, **prediction: object) -> None:
+        """From now on the site seems to give this answer to whatever is sent or asked again."""
+        image = {**IMAGE, "state": state, "version": version}
+        image["prediction"] = {**PREDICTION, "state": state, **prediction}
+        sent = json.dumps({"images": [image], "rejected": []})
+        self.page.route("**/api/v1/images", lambda route: route.fulfill(status=201, body=sent))
+        self.page.route("**/predictions", lambda route: route.fulfill(status=202, body=json.dumps(image)))
+
+    def offer_second_classifier(self, slug: str, name: str) -> None:
+        """The page comes as from a site with one more classifier."""
+
+        def add(route: Route) -> None:
+            answer = route.fetch()
+            options = f'<option value="fashion">Fashion</option><option value="{slug}">{name}</option>'
+            label = '<label for="classifier">Ask the classifier</label>'
+            select = f'<select id="classifier" name="classifier">{options}</select>'
+            html = answer.text().replace("</h1>", f"</h1>{label}{select}", 1)
+            more = json.dumps({"slug": slug, "name": name, "labels": []})
+            route.fulfill(response=answer, body=html.replace('"classifiers": [', f'"classifiers": [{more}, ', 1))
+
+        self.page.route(self.address + "/", add)
 
     def policy_violations(self) -> list[str]:
         violations: list[str] = self.page.evaluate("window.policyViolations")

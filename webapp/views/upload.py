@@ -36,9 +36,11 @@ def upload(request: HttpRequest) -> HttpResponse:
 def _show(request: HttpRequest, *, status: int = 200) -> HttpResponse:
     classifiers = list(Classifier.objects.order_by("-is_default", "created_at").prefetch_related("labels"))
     sent_images = describe_sent_images(request, request.GET.getlist("image"))
+    may_upload = _may_upload(request)
     context = {
         "classifiers": classifiers,
-        "may_upload": _may_upload(request),
+        "may_upload": may_upload,
+        "can_send": may_upload and bool(classifiers),
         "login_address": f"{settings.LOGIN_URL}?{urlencode({'next': request.path})}",
         "upload_max_megabytes": settings.UPLOAD_MAX_BYTES // 1_000_000,
         "sent_images": sent_images,

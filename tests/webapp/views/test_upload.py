@@ -56,6 +56,7 @@ def test_a_site_without_classifier_says_what_is_missing(client: Client) -> None:
     html = client.get("/").content.decode()
     assert "There is nobody to ask yet." in html
     assert 'id="choose"' not in html
+    assert "<script" not in html
 
 
 def test_a_site_closed_to_visitors_asks_them_to_log_in(client: Client, pets: Classifier, settings: Any) -> None:
@@ -148,6 +149,8 @@ def test_refused_files_are_named_with_their_sentence_beside_the_accepted_ones(cl
     html = answer.content.decode()
     assert "notes.pdf: This is not a JPEG, PNG or WebP picture." in html
     assert "Waiting for its answer" in html
+    assert "refresh" not in html, "sentences that are shown once must not vanish by themselves"
+    assert "Show the answers" in html
 
 
 def test_a_form_of_which_nothing_is_accepted_answers_with_the_reason(client: Client, pets: Classifier) -> None:

@@ -4,7 +4,8 @@
  *          live_path: string, shrink_worker_url: string}} */
 export const pageData = JSON.parse(document.getElementById("page-data").textContent);
 
-/** The token that Django asks of a logged-in visitor; empty where the page has none. */
+/** The token that Django asks of a logged-in visitor; from the cookie, which stays right after a login elsewhere. */
 export function csrfToken() {
-  return document.querySelector("input[name=csrfmiddlewaretoken]")?.value ?? "";
+  const [, token] = /(?:^|;\s*)csrftoken=([^;]+)/.exec(document.cookie) ?? [];
+  return token ?? "";
 }

@@ -13,7 +13,8 @@ export class Summary {
     this.retryButton = iconButton({ icon: "again", words: "Try all again", onClick: actions.onRetryAll });
     this.clearButton = iconButton({ icon: "close", words: "Remove refused", onClick: actions.onClear });
     this.stopButton = iconButton({ icon: "close", words: "Stop sending", onClick: actions.onStop });
-    document.getElementById("results-actions").append(this.retryButton, this.clearButton, this.stopButton);
+    this.actions = document.getElementById("results-actions");
+    this.actions.append(this.retryButton, this.clearButton, this.stopButton);
     this.goOnButton = element("button", { type: "button", class: "button button-quiet" }, "Try now");
     this.goOnButton.addEventListener("click", actions.onGoOn);
     this.sentences = { pause: null, connection: "", intake: "" };
@@ -37,6 +38,7 @@ export class Summary {
     this.retryButton.hidden = trouble < MANY;
     this.clearButton.hidden = trouble < MANY;
     this.stopButton.hidden = counts.sending < MANY;
+    this.actions.hidden = [...this.actions.children].every((button) => button.hidden);
     this.waiting = counts.sending;
   }
 

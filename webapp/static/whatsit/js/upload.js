@@ -56,7 +56,7 @@ window.addEventListener("beforeunload", (event) => {
 refreshCounts();
 
 async function takeFiles(files) {
-  if (files.length === 0 || !document.getElementById("drop")) {
+  if (files.length === 0) {
     return;
   }
   summary.say({ intake: "" });
