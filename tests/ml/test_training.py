@@ -48,8 +48,8 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path, tiny_artifact: Pat
 
 def test_it_tells_every_step_and_measures_validation_once_an_epoch(tmp_path: Path) -> None:
     outcome, news = run(tmp_path / "m")
-    assert len(news) == 2 * 6 + 2
-    assert [each.epoch for each in news if each.validation_accuracy is not None] == [0, 1]
+    assert len(news) == 3 * 6 + 3
+    assert [each.epoch for each in news if each.validation_accuracy is not None] == [0, 1, 2]
     assert outcome.history[-1].share_done == 1.0
     assert news[2].learning_rate > 0
 
@@ -66,9 +66,9 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path: P
     checkpoint = tmp_path / "state.npz"
     steps: list[Progress] = []
     stopped, _ = run(
-        tmp_path / "m", on_progress=steps.append, should_stop=lambda: len(steps) >= 9, checkpoint=checkpoint
+        tmp_path / "m", on_progress=steps.append, should_stop=lambda: len(steps) >= 16, checkpoint=checkpoint
     )
-    assert stopped.epochs_done == 1
+    assert stopped.epochs_done == 2
     resumed, _ = run(tmp_path / "m", checkpoint=checkpoint)
     assert resumed.finished
     assert_equal_weights(tiny_artifact, tmp_path / "m")

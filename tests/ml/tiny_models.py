@@ -8,7 +8,7 @@ from ml.data_types import LabelledImages, Preprocessing, TrainingData, TrainingS
 
 TINY_INPUT = Preprocessing("grey_bright_on_dark", 8, 8, 1)
 TINY_SETTINGS = TrainingSettings(
-    epochs=2,
+    epochs=3,
     batch_size=8,
     shift_pixels=1,
     network_settings={"stem": 4, "widths": [4, 8], "blocks": [1, 1]},
