@@ -1,0 +1,58 @@
+"""A database that many threads can use at once; the tests' usual one lives in the memory of one connection."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, connections
+from pytest_django import DjangoDbBlocker
+
+Result = TypeVar("Result")
+
+
+@pytest.fixture
+def shared_database(
+    request: pytest.FixtureRequest, tmp_path: Path, django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """On SQLite a file of this test's own; on PostgreSQL the test database, emptied afterwards."""
+    if connection.vendor != "sqlite":
+        request.getfixturevalue("transactional_db")
+        yield
+        return
+    usual, usual_name = connections["default"], connections.databases["default"]["NAME"]
+    connections.databases["default"]["NAME"] = str(tmp_path / "shared.sqlite3")
+    del connections["default"]
+    with django_db_blocker.unblock():
+        try:
+            call_command("migrate", verbosity=0)
+            yield
+        finally:
+            connections["default"].close()
+            connections["default"] = usual
+            connections.databases["default"]["NAME"] = usual_name
+
+
+def in_parallel(count: int, call: Callable[[int], Result]) -> list[Result]:
+    """Start `count` threads at the same moment; returns what each call returned, in their order."""
+    start = threading.Barrier(count)
+    results: dict[int, Result] = {}
+
+    def run(number: int) -> None:
+        try:
+            start.wait()
+            results[number] = call(number)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == count, "a thread ended with an exception"
+    return [results[number] for number in range(count)]
