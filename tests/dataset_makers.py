@@ -23,6 +23,17 @@ def write_idx(folder: Path, *, train: Sequence[int], test: Sequence[int] = (), s
     return folder
 
 
+def write_halves(folder: Path, *, train: int, test: int, seed: int = 0) -> Path:
+    """An IDX dataset anybody can learn: label 0 is bright above, label 1 is bright below, 8x8 on a dark ground."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = random.Random(seed)
+    for prefix, count in (("train", train), ("t10k", test)):
+        pictures = b"".join(_half(place % 2, source) for place in range(count))
+        _write(folder / f"{prefix}-images-idx3-ubyte.gz", (count, 8, 8), pictures)
+        _write(folder / f"{prefix}-labels-idx1-ubyte.gz", (count,), bytes(place % 2 for place in range(count)))
+    return folder
+
+
 def write_folders(folder: Path, counts: dict[str, int], *, first_seed: int = 0) -> Path:
     """So many different PNG pictures below each relative folder name."""
     seed = first_seed
@@ -41,6 +52,13 @@ def zip_folder(folder: Path, target: Path) -> Path:
             if path.is_file():
                 archive.write(path, path.relative_to(folder))
     return target
+
+
+def _half(label: int, source: random.Random) -> bytes:
+    dark = bytes(8)
+    bright = [bytes([0, *(source.randrange(120, 256) for _ in range(6)), 0]) for _ in range(3)]
+    dim = [bytes([0, *(source.randrange(0, 40) for _ in range(6)), 0]) for _ in range(3)]
+    return b"".join([dark, *(bright + dim if label == 0 else dim + bright), dark])
 
 
 def _write(path: Path, shape: Sequence[int], data: bytes) -> None:

@@ -30,6 +30,9 @@ class TrainingRun(models.Model):
     )
     fingerprint = models.CharField(max_length=64, blank=True, default="")
     curves = models.JSONField(default=list, help_text="One entry an epoch.")
+    progress = models.JSONField(
+        default=dict, blank=True, help_text="While it runs: phase, share done (0 to 1), remaining seconds."
+    )
     log = models.TextField(blank=True, default="")
     outcome = models.CharField(max_length=300, blank=True, default="")
     worker = models.CharField(max_length=120, blank=True, default="")

@@ -29,7 +29,7 @@ class SentenceCommand(BaseCommand):
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _interrupt)
         if options["verbosity"] < 2:
-            logging.getLogger().setLevel(logging.WARNING)  # people read here; -v 2 shows the log too
+            logging.getLogger().setLevel(logging.ERROR)  # people read here; -v 2 shows the log too
         try:
             return super().execute(*args, **options)
         except WhatsitError as problem:

@@ -1,0 +1,236 @@
+"""A training run from request to verdict. The command and the scheduled task are two doors to this one path."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.utils import timezone
+
+from classifier.artifact_storage import ArtifactDamaged, save_artifact_folder
+from classifier.classifiers import find_classifier
+from classifier.datasets import DatasetDamaged, dataset_cache_dir, fetch_dataset
+from classifier.errors import Conflict, Refused, WhatsitError
+from classifier.model_registry import register_version
+from classifier.models import ModelVersion, TrainingRun
+from classifier.promotion_gate import Policy, Verdict
+from classifier.promotions import PromotionMode, apply_verdict
+from classifier.training_runs import (
+    ClaimedRun,
+    add_log,
+    cancel_claimed_run,
+    claim_run,
+    describe_data,
+    fail_run,
+    finish_run,
+    record_epoch,
+    request_run,
+)
+from classifier.training_snapshots import datasets_of_snapshot, take_snapshot
+from ml.data_types import MlError, Progress, TrainingData
+from ml.training_examples import Selection, load_training_data, refuse_too_small, select_examples
+from tasks.judging import judge_version
+from tasks.run_keeper import RunKeeper
+from tasks.training_options import RunOptions, choose_preprocessing, choose_settings
+
+logger = structlog.get_logger(__name__)
+
+OnNews = Callable[[str, float, str], None]
+"""Hears `(phase, share of the phase done from 0 to 1, sentence)`."""
+CANCELLED: Final = "Cancelled."
+
+
+class RunStoppedError(Conflict):
+    """Somebody cancelled the run, or another process took it over."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingReport:
+    """What a finished run made. `stage` is where the gate put the version."""
+
+    run_id: UUID
+    version: ModelVersion
+    stage: ModelVersion.Stage
+    verdict: Verdict
+    metrics: dict[str, Any]
+
+
+def request_training(*, slug: str, options: RunOptions, name: str = "") -> TrainingRun:
+    """A queued run for these options. Raises NotFound, Refused, Conflict (one is active), UnchangedError."""
+    classifier = find_classifier(slug)
+    snapshot = take_snapshot(classifier=classifier, dataset_names=options.datasets)
+    return request_run(classifier=classifier, snapshot=snapshot, options=options.to_dict(), name=name)
+
+
+def execute_run(run_id: UUID, *, on_news: OnNews = lambda phase, share, sentence: None) -> TrainingReport:
+    """Train, register, judge and, where the gate allows it, promote.
+
+    However it ends, the row says so: an interrupt cancels the run, an error fails it with the reason, and nothing else
+    is left behind. Raises Conflict where the run is in other hands, RunStoppedError, WhatsitError.
+    """
+    claimed = claim_run(run_id=run_id, worker=f"{socket.gethostname()}:{os.getpid()}")
+    if claimed is None:
+        raise Conflict("This training run is in other hands, or has ended.")
+    run = TrainingRun.objects.select_related("classifier").get(id=run_id)
+    try:
+        with RunKeeper(claimed) as keeper, _work_folder(run_id) as folder:
+            report = _Trainer(run, claimed, keeper, on_news).train(folder)
+        finish_run(claimed, outcome=f"v{report.version.number} is {report.stage}. {' '.join(report.verdict.sentences)}")
+        return report
+    except (KeyboardInterrupt, RunStoppedError):
+        cancel_claimed_run(claimed, reason=CANCELLED)
+        raise
+    except (MlError, ArtifactDamaged, DatasetDamaged) as problem:
+        fail_run(claimed, reason=str(problem))
+        raise Refused("malformed_request", str(problem)) from problem
+    except WhatsitError as problem:
+        fail_run(claimed, reason=problem.message)
+        raise
+    except BaseException as problem:
+        fail_run(claimed, reason=f"{type(problem).__name__}: {problem}")
+        raise
+
+
+class _Trainer:
+    """One run in this process' hands."""
+
+    def __init__(self, run: TrainingRun, claimed: ClaimedRun, keeper: RunKeeper, on_news: OnNews) -> None:
+        self.run, self.claimed, self.keeper, self.on_news = run, claimed, keeper, on_news
+        self.options = RunOptions.from_row(run.settings)
+        self.curves: list[dict[str, Any]] = []
+
+    def train(self, folder: Path) -> TrainingReport:
+        selection = self._select()
+        data = self._load(selection)
+        artifact = folder / "artifact"
+        self._fit(data, selection, artifact, folder / "checkpoint.npz")
+        version = self._register(artifact)
+        verdict = self._judge(version, artifact, selection)
+        self._stop_if_told()
+        stage = apply_verdict(version=version, verdict=verdict, mode=PromotionMode(self.options.promote))
+        version.refresh_from_db()
+        self._log(f"v{version.number}: {' '.join(verdict.sentences)}")
+        return TrainingReport(self.run.id, version, stage, verdict, version.metrics)
+
+    def _select(self) -> Selection:
+        folders = []
+        datasets = datasets_of_snapshot(self.run.snapshot)
+        for place, dataset in enumerate(datasets):
+            self._tell("fetching", place / len(datasets), f"fetching dataset {dataset.name}")
+            folders.append(fetch_dataset(dataset, dataset_cache_dir()))
+        selection = select_examples(folders, self.run.snapshot["labels"])
+        refuse_too_small(selection)
+        describe_data(self.claimed, counts={"counts": selection.counts, "left_out": selection.left_out})
+        return selection
+
+    def _load(self, selection: Selection) -> TrainingData:
+        preprocessing = choose_preprocessing(self.options, selection)
+        counts = ", ".join(f"{sum(by_label.values()):,} {split}" for split, by_label in selection.counts.items())
+        left_out = sum(selection.left_out.values())
+        self._log(
+            f"{len(selection.labels)} labels, {counts}, {left_out:,} left out; "
+            f"{preprocessing.name} {preprocessing.width}x{preprocessing.height}"
+        )
+        return load_training_data(
+            selection,
+            preprocessing,
+            fingerprint=self.run.snapshot["fingerprint"],
+            on_progress=lambda done, total: self._tell_count("preparing", done, total),
+        )
+
+    def _fit(self, data: TrainingData, selection: Selection, artifact: Path, checkpoint: Path) -> None:
+        # TensorFlow: loaded by the process that trains, and by no other.
+        from ml.device import prepare_device
+        from ml.training import train
+
+        prepare_device()
+        recipe = choose_settings(self.options, self.run.classifier, selection)
+        self._log(f"{recipe.epochs} epochs, batches of {recipe.batch_size}, seed {recipe.seed}")
+        outcome = train(
+            data,
+            recipe,
+            folder=artifact,
+            on_progress=self._hear,
+            should_stop=lambda: self.keeper.must_stop,
+            checkpoint=checkpoint,
+        )
+        if not outcome.finished:
+            raise RunStoppedError("The training was cancelled.")
+
+    def _hear(self, news: Progress) -> None:
+        sentence = f"epoch {news.epoch + 1}/{news.epochs}, loss {news.loss:.3f}, accuracy {news.accuracy:.1%}"
+        self._tell("training", news.share_done, sentence, news.remaining_seconds)
+        if news.validation_accuracy is None:
+            return
+        self.curves.append(
+            {
+                "epoch": news.epoch + 1,
+                "loss": news.loss,
+                "accuracy": news.accuracy,
+                "learning_rate": news.learning_rate,
+                "validation_loss": news.validation_loss,
+                "validation_accuracy": news.validation_accuracy,
+                "seconds": round(news.elapsed_seconds, 2),
+            }
+        )
+        line = f"{sentence}, validation {news.validation_accuracy:.2%}, {news.elapsed_seconds:.0f} s"
+        record_epoch(self.claimed, curves=self.curves, line=f"{timezone.now():%H:%M:%S} {line}")
+
+    def _register(self, artifact: Path) -> ModelVersion:
+        self._stop_if_told()
+        manifest = json.loads((artifact / "manifest.json").read_text(encoding="utf-8"))
+        return register_version(
+            classifier=self.run.classifier,
+            digest=save_artifact_folder(artifact),
+            manifest=manifest,
+            metrics=manifest["metrics"],
+            training_run=self.run,
+        )
+
+    def _judge(self, version: ModelVersion, artifact: Path, selection: Selection) -> Verdict:
+        return judge_version(
+            version=version,
+            artifact=artifact,
+            selection=selection,
+            policy=Policy(self.options.policy),
+            margin=self.options.margin,
+            on_progress=lambda done, total: self._tell_count("measuring", done, total),
+        )
+
+    def _tell_count(self, phase: str, done: int, total: int) -> None:
+        if done % 256 == 0 or done == total:
+            self._stop_if_told()
+            self._tell(phase, done / total, f"{phase} {done:,} of {total:,}")
+
+    def _tell(self, phase: str, share: float, sentence: str, remaining_seconds: float | None = None) -> None:
+        self.keeper.note(phase, share, remaining_seconds)
+        self.on_news(phase, share, sentence)
+
+    def _log(self, line: str) -> None:
+        add_log(self.claimed, f"{timezone.now():%H:%M:%S} {line}")
+
+    def _stop_if_told(self) -> None:
+        if self.keeper.must_stop:
+            raise RunStoppedError("The training was cancelled.")
+
+
+@contextmanager
+def _work_folder(run_id: UUID) -> Iterator[Path]:
+    """Below var/, removed at the end; after a kill it stays, and the run's next trainer goes on from its checkpoint."""
+    folder = Path(settings.VAR_DIR) / "training" / run_id.hex
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.rmtree(folder / "artifact", ignore_errors=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,154 @@
+"""What an owner may say about a training run, and what follows for the recipe where nothing was said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image
+
+from classifier.errors import Refused
+from classifier.models import Classifier
+from classifier.promotion_gate import Policy
+from classifier.promotions import PromotionMode
+from ml.data_types import MlError, Preprocessing, Split, TrainingSettings
+from ml.shards import read_shards
+from ml.silhouettes import has_dark_ground
+from ml.training_examples import ORDER, Selection
+from tasks.dataset_packing import open_packed_picture
+
+RECIPES: Final = ("auto", "small")
+LARGEST_SMALL_SIDE: Final = 96
+REDUCED_SIDE: Final = 64
+SMALLEST_SIDE: Final = 8
+STEPS_WANTED: Final = 1000
+MOST_EPOCHS: Final = 60
+SAMPLED: Final = 64
+_NOT_SETTINGS: Final = frozenset({"recipe", "seed", "target_precision"})
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What was said, checked. `hyper_parameters` are ml's settings by name; what is missing there is chosen later."""
+
+    recipe: str = "auto"
+    image_size: int | None = None
+    datasets: list[str] = field(default_factory=list)
+    promote: str = PromotionMode.AUTO
+    policy: str = Policy.NO_HARM
+    margin: float = 0.01
+    seed: int = 0
+    hyper_parameters: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the run's row stores it."""
+        return {**asdict(self), "promote": str(self.promote), "policy": str(self.policy)}
+
+    @classmethod
+    def from_row(cls, values: Mapping[str, Any]) -> RunOptions:
+        """What to_dict gave."""
+        return cls(**values)
+
+
+def read_options(values: Mapping[str, Any]) -> RunOptions:
+    """Options from a configuration file and flags, hyper-parameters among them. Raises Refused naming what is wrong."""
+    own = {each.name for each in fields(RunOptions)} - {"hyper_parameters"}
+    hyper_parameters = {name: value for name, value in values.items() if name not in own}
+    known = set(TrainingSettings().to_dict()) - _NOT_SETTINGS
+    if unknown := sorted(set(hyper_parameters) - known):
+        raise _refusal(f"Unknown setting(s): {', '.join(unknown)}. Known: {', '.join(sorted(own | known))}.")
+    options = RunOptions(
+        **{name: value for name, value in values.items() if name in own}, hyper_parameters=hyper_parameters
+    )
+    try:
+        TrainingSettings.from_dict({"seed": options.seed, **hyper_parameters})
+    except MlError as problem:
+        raise _refusal(str(problem)) from problem
+    _check_own(options)
+    return options
+
+
+def choose_settings(options: RunOptions, classifier: Classifier, selection: Selection) -> TrainingSettings:
+    """The recipe's settings: what was said, else what suits the number of pictures.
+
+    Few pictures get small batches and more epochs, so that about STEPS_WANTED steps are taken.
+    """
+    pictures = selection.count(Split.TRAIN)
+    given = options.hyper_parameters
+    batch_size = given.get("batch_size") or min(128, max(8, 2 ** int(math.log2(max(1, pictures / 20)))))
+    steps = max(1, pictures // batch_size)
+    epochs = given.get("epochs") or min(MOST_EPOCHS, max(TrainingSettings().epochs, math.ceil(STEPS_WANTED / steps)))
+    chosen = {
+        "mirror": not classifier.left_right_differ,
+        "target_precision": classifier.target_precision,
+        "seed": options.seed,
+        **given,
+        "batch_size": batch_size,
+        "epochs": epochs,
+    }
+    return TrainingSettings.from_dict(chosen)
+
+
+def choose_preprocessing(options: RunOptions, selection: Selection) -> Preprocessing:
+    """How pictures come to the network: small grey ones on a dark ground as they are, all others in colour.
+
+    Without `image_size` small pictures keep their size, and large ones are brought to REDUCED_SIDE.
+    """
+    pictures = list(_sample(selection))
+    sizes = {picture.size for picture in pictures}
+    width, height = max(sizes, key=lambda size: (max(size), size))
+    if options.image_size is not None:
+        width = height = options.image_size
+    elif max(width, height) > LARGEST_SMALL_SIDE or len(sizes) > 1:
+        width = height = min(REDUCED_SIDE, max(SMALLEST_SIDE, width, height))
+    width, height = max(width, SMALLEST_SIDE), max(height, SMALLEST_SIDE)
+    is_grey = all(picture.mode == "L" for picture in pictures)
+    if is_grey and sizes == {(width, height)} and _mostly_dark(pictures):
+        return Preprocessing("grey_bright_on_dark", height, width, 1)
+    return Preprocessing("scale_0_1", height, width, 3)
+
+
+def _sample(selection: Selection) -> Sequence[Image.Image]:
+    """Training pictures of the first and the last shard that has some."""
+    train = ORDER.index(Split.TRAIN)
+    filled = [choice for choice in selection.shards if (choice.parts == train).any()]
+    chosen = filled[:1] if len(filled) == 1 else [filled[0], filled[-1]]
+    pictures = []
+    for choice in chosen:
+        places = np.flatnonzero(choice.parts == train)
+        step = max(1, len(places) // SAMPLED)
+        for shard in read_shards(choice.folder, choice.alone()):
+            pictures += [open_packed_picture(shard, int(place)) for place in places[::step][:SAMPLED]]
+    return pictures
+
+
+def _mostly_dark(pictures: Sequence[Image.Image]) -> bool:
+    dark = sum(has_dark_ground(np.array(picture, dtype=np.uint8)) for picture in pictures)
+    return dark >= 0.9 * len(pictures)
+
+
+def _check_own(options: RunOptions) -> None:
+    if options.recipe not in RECIPES:
+        raise _refusal(f"Unknown recipe {options.recipe!r}; known: {', '.join(RECIPES)}.")
+    if options.promote not in set(PromotionMode):
+        raise _refusal(f"promote must be one of {', '.join(PromotionMode)}, not {options.promote!r}.")
+    if options.policy not in set(Policy):
+        raise _refusal(f"policy must be one of {', '.join(Policy)}, not {options.policy!r}.")
+    size = options.image_size
+    if size is not None and not (_is_integer(size) and SMALLEST_SIDE <= size <= LARGEST_SMALL_SIDE):
+        raise _refusal(f"image_size must lie between {SMALLEST_SIDE} and {LARGEST_SMALL_SIDE}, not {size!r}.")
+    if isinstance(options.margin, bool) or not isinstance(options.margin, int | float) or not 0 < options.margin < 0.5:
+        raise _refusal(f"margin is a share between 0 and 0.5, not {options.margin!r}.")
+    if not isinstance(options.datasets, list) or not all(isinstance(name, str) for name in options.datasets):
+        raise _refusal("datasets is a list of names.")
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _refusal(sentence: str) -> Refused:
+    return Refused("malformed_request", sentence)

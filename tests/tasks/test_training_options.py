@@ -1,0 +1,98 @@
+"""What an owner says about a run is checked, and what was not said is chosen by the data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from classifier.classifiers import create_classifier
+from classifier.datasets import dataset_cache_dir, fetch_dataset
+from classifier.errors import Refused
+from ml.training_examples import Selection, select_examples
+from tasks.importing import import_pictures
+from tasks.training_options import RunOptions, choose_preprocessing, choose_settings, read_options
+from tests.dataset_makers import write_folders, write_halves
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def private_state(settings: pytest.FixtureRequest, tmp_path: Path) -> None:
+    settings.VAR_DIR = tmp_path / "var"  # type: ignore[attr-defined]
+
+
+def select(place: Path) -> Selection:
+    dataset = import_pictures(name="data", place=str(place)).dataset
+    return select_examples([fetch_dataset(dataset, dataset_cache_dir())], dataset.labels)
+
+
+def test_hyper_parameters_are_kept_apart_from_the_rest() -> None:
+    options = read_options({"epochs": 3, "image_size": 32, "peak_learning_rate": 0.001, "promote": "never"})
+    assert options.hyper_parameters == {"epochs": 3, "peak_learning_rate": 0.001}
+    assert (options.image_size, options.promote) == (32, "never")
+
+
+def test_options_survive_being_stored() -> None:
+    options = read_options({"epochs": 3, "datasets": ["one"], "policy": "better"})
+    assert RunOptions.from_row(options.to_dict()) == options
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"epoch": 3}, "epoch"),
+        ({"epochs": 0}, "epochs"),
+        ({"epochs": "three"}, "epochs"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"recipe": "magic"}, "magic"),
+        ({"image_size": 5000}, "image_size"),
+        ({"image_size": "big"}, "image_size"),
+        ({"promote": "maybe"}, "maybe"),
+        ({"policy": "luck"}, "luck"),
+        ({"margin": 0}, "margin"),
+        ({"margin": "wide"}, "margin"),
+        ({"datasets": "one"}, "datasets"),
+        ({"seed": "x"}, "seed"),
+    ],
+)
+def test_a_wrong_value_is_named(values: dict[str, Any], named: str) -> None:
+    with pytest.raises(Refused, match=named):
+        read_options(values)
+
+
+def test_few_pictures_get_small_batches_and_many_epochs(tmp_path: Path) -> None:
+    selection = select(write_halves(tmp_path / "halves", train=90, test=10))
+    chosen = choose_settings(RunOptions(), create_classifier(slug="halves"), selection)
+    assert chosen.batch_size == 8
+    assert chosen.epochs == 60
+
+
+def test_what_was_said_wins(tmp_path: Path) -> None:
+    selection = select(write_halves(tmp_path / "halves", train=90, test=10))
+    options = read_options({"epochs": 2, "batch_size": 16, "seed": 5, "mirror": False})
+    chosen = choose_settings(options, create_classifier(slug="halves"), selection)
+    assert (chosen.epochs, chosen.batch_size, chosen.seed, chosen.mirror) == (2, 16, 5, False)
+
+
+def test_the_classifier_decides_about_mirroring_and_precision(tmp_path: Path) -> None:
+    classifier = create_classifier(slug="letters")
+    classifier.left_right_differ, classifier.target_precision = True, 0.8
+    chosen = choose_settings(RunOptions(), classifier, select(write_halves(tmp_path / "x", train=40, test=4)))
+    assert (chosen.mirror, chosen.target_precision) == (False, 0.8)
+
+
+def test_small_grey_pictures_on_black_stay_as_they_are(tmp_path: Path) -> None:
+    preprocessing = choose_preprocessing(RunOptions(), select(write_halves(tmp_path / "x", train=40, test=4)))
+    assert (preprocessing.name, preprocessing.shape) == ("grey_bright_on_dark", (8, 8, 1))
+
+
+def test_other_grey_pictures_are_taken_in_colour(tmp_path: Path) -> None:
+    preprocessing = choose_preprocessing(RunOptions(), select(write_folders(tmp_path / "x", {"a": 20, "b": 20})))
+    assert (preprocessing.name, preprocessing.shape) == ("scale_0_1", (28, 28, 3))
+
+
+def test_a_wished_size_is_used(tmp_path: Path) -> None:
+    selection = select(write_halves(tmp_path / "x", train=40, test=4))
+    assert choose_preprocessing(RunOptions(image_size=16), selection).shape == (16, 16, 3)
