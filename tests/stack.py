@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
+import psycopg
 
 ROOT = Path(__file__).resolve().parent.parent
 STUB_MANIFEST = {"format_version": 1, "labels": ["cat", "dog", "bird"], "files": {}}
@@ -62,8 +64,20 @@ class Stack:
             **(environment or {}),
         }
         self.environment.pop("STORAGE_URL", None)
-        if "DATABASE_URL" not in self.environment:
-            self.environment["DATABASE_URL"] = f"sqlite:///{folder / 'db.sqlite3'}"
+        self._server = self.environment.get("DATABASE_URL", "")
+        self.environment["DATABASE_URL"] = self._make_database() or f"sqlite:///{folder / 'db.sqlite3'}"
+
+    def _make_database(self) -> str:
+        """On a PostgreSQL server each stack gets a database of its own."""
+        if not self._server.startswith("postgres"):
+            return ""
+        self._database = f"stack_{self.port}"
+        self._on_server(f"CREATE DATABASE {self._database}")
+        return urlsplit(self._server)._replace(path=f"/{self._database}").geturl()
+
+    def _on_server(self, statement: str) -> None:
+        with psycopg.connect(self._server, autocommit=True) as connection:
+            connection.execute(statement.encode())
 
     def __enter__(self) -> Stack:
         try:
@@ -82,6 +96,8 @@ class Stack:
     def __exit__(self, *problem: object) -> None:
         for name in list(self.processes):
             self.kill(name)
+        if self._server.startswith("postgres"):
+            self._on_server(f"DROP DATABASE {self._database} WITH (FORCE)")
 
     def manage(self, *arguments: str) -> str:
         """Run a management command; returns what it printed."""

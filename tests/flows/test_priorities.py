@@ -22,11 +22,14 @@ sent, owner = [SentFile('t.png', png_bytes(1))], Owner('visitor', 'bulk')
 template = accept_upload(files=sent, owner=owner, source='command', priority=9).images[0]
 changed_columns = {
     Image: {'id', 'content', 'storage_key', 'current_prediction_id'},
-    Prediction: {'id', 'image_id', 'state'},
+    Prediction: {'id', 'image_id', 'state', 'done_at', 'lease_until'},
 }
+sqlite = connection.vendor == 'sqlite'
+identifier = "printf('%%032x', i)" if sqlite else "lpad(to_hex(i), 32, '0')::uuid"
 values = {
-    'id': "printf('%032x', i)", 'content': "printf('%064x', i)", 'storage_key': "printf('images/bulk/%d', i)",
-    'current_prediction_id': 'NULL', 'image_id': "printf('%032x', i)", 'state': "'queued'",
+    'id': identifier, 'image_id': identifier, 'current_prediction_id': 'NULL', 'state': "'queued'",
+    'done_at': 'NULL', 'lease_until': 'NULL',
+    'content': "i || '-bulk'", 'storage_key': "'images/bulk/' || i",
 }
 with connection.cursor() as cursor:
     for model, changed in changed_columns.items():
@@ -36,7 +39,8 @@ with connection.cursor() as cursor:
         cursor.execute(
             f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) "
             f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) "
-            f"SELECT {chosen} FROM n, (SELECT * FROM {model._meta.db_table} WHERE {source} = %s)", [template.id.hex])
+            f"SELECT {chosen} FROM n, (SELECT * FROM {model._meta.db_table} WHERE {source} = %s) AS template",
+            [template.id.hex])
 result = Prediction.objects.filter(state='queued', priority=9).count()
 """
 
