@@ -166,7 +166,7 @@ def test_a_storage_that_fails_is_told_and_leaves_no_rows(pets: Classifier, monke
     def fail(key: str, data: bytes) -> None:
         raise StorageUnavailable
 
-    monkeypatch.setattr("classifier.object_storage.write_verified", fail)
+    monkeypatch.setattr("classifier.uploads.write_verified", fail)
     with pytest.raises(StorageUnavailable):
         send(picture(1), idempotency_key="k")
     assert not Image.objects.exists()
