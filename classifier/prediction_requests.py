@@ -12,6 +12,7 @@ from django.utils import timezone
 from classifier.doorbell import ring_after_commit
 from classifier.models import Classifier, Image, ModelVersion, Prediction
 from classifier.models.prediction import OPEN
+from classifier.prepared_inserts import insert_rows
 from classifier.write_transactions import write_transaction
 
 
@@ -37,8 +38,8 @@ def open_predictions(
         image.current_prediction = prediction
     # The two tables point at each other; foreign keys are checked at commit, so either may go first.
     if new_images:
-        Image.objects.bulk_create(new_images)
-        Prediction.objects.bulk_create(predictions)
+        insert_rows(new_images)
+        insert_rows(predictions)
     asked = [_ask(image, wished_version, priority) for image in renewed]
     return predictions + asked
 

@@ -25,6 +25,7 @@ from classifier.object_storage import delete_object, write_verified
 from classifier.owners import Owner
 from classifier.prediction_requests import open_predictions
 from classifier.presentation import describable
+from classifier.shared_commits import commit_together
 from classifier.write_transactions import write_transaction
 
 _ATTEMPTS = 4
@@ -247,18 +248,25 @@ def _commit(
     known: dict[str, Image],
     fresh: dict[str, tuple[Image, AcceptedPicture]],
 ) -> UploadAnswer:
-    with write_transaction():
-        new_images = [image for image, _ in fresh.values()]
-        renewed = [image for image in known.values() if _needs_new_answer(image, request)]
+    new_images = [image for image, _ in fresh.values()]
+    renewed = [image for image in known.values() if _needs_new_answer(image, request)]
+    by_content = {**known, **{image.content: image for image in new_images}}
+    images = [by_content[entry.picture.content] for entry in admitted]
+    duplicates = frozenset(image.id for image in known.values())
+
+    def write() -> None:
         predictions = open_predictions(new_images, renewed, wished_version=request.wished, priority=request.priority)
-        by_content = {**known, **{image.content: image for image in new_images}}
-        images = [by_content[entry.picture.content] for entry in admitted]
-        duplicates = frozenset(image.id for image in known.values())
         if request.keyed:
             remember_answer(request.keyed, _answer_as_json(images, rejected, duplicates))
         if predictions:
             ring_after_commit()
         failpoint("before-commit")
+
+    if renewed:  # counts up versions of the rows it holds, so it must run once
+        with write_transaction():
+            write()
+    else:
+        commit_together(write)
     return UploadAnswer(images, rejected, duplicates)
 
 
