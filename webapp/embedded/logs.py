@@ -59,6 +59,7 @@ class LogWatch:
         self._window_began = -SHOWN_WINDOW_SECONDS
         self._shown = 0
         self._hidden = 0
+        self._last_shown = ""
 
     def read_important_lines(self) -> list[str]:
         """New lines that report an error, shortened; a few each 10 seconds, then how many more there were."""
@@ -71,9 +72,13 @@ class LogWatch:
         for line in self._read_new_lines():
             if not IMPORTANT.search(line) or HEALTH_ANSWER in line:
                 continue
+            short = shorten(line)
+            if short == self._last_shown:  # a part that tries again and again says it once
+                continue
             if self._shown < MAX_SHOWN_LINES:
                 self._shown += 1
-                lines.append(shorten(line))
+                self._last_shown = short
+                lines.append(short)
             else:
                 self._hidden += 1
         return lines

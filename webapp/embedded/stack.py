@@ -126,6 +126,8 @@ class Stack:
         def is_alive() -> bool:
             time.sleep(LOOK_SECONDS)  # the question costs the web process more than it costs us
             _, progress = ask_health(self._own_address(), "/healthz/progress")
+            if progress.get("alarms"):
+                raise StartRefused(f"The predictor has no model: {progress['alarms'][0]}.")
             return bool(progress.get("ready_workers"))
 
         try:

@@ -64,13 +64,19 @@ def test_the_answer_of_a_health_page_is_no_error(tmp_path: Path) -> None:
     assert LogWatch(path).read_important_lines() == []
 
 
-def test_a_flood_of_errors_is_cut_short_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_error_again_and_again_is_said_once(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_text("ERROR again\n" * 40)
+    assert LogWatch(path).read_important_lines() == ["ERROR again"]
+
+
+def test_a_flood_of_errors_is_cut_short_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.log"
+    path.write_text("".join(f"ERROR {number}\n" for number in range(40)))
     watch = LogWatch(path)
-    assert watch.read_important_lines() == ["ERROR again"] * 5
+    assert watch.read_important_lines() == [f"ERROR {number}" for number in range(5)]
     with path.open("a") as file:
-        file.write("ERROR again\n")
+        file.write("ERROR one more\n")
     assert watch.read_important_lines() == []
     monkeypatch.setattr(logs, "SHOWN_WINDOW_SECONDS", 0.0)
     assert watch.read_important_lines() == [f"… and 36 more lines like these in {path}"]
