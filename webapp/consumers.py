@@ -19,6 +19,7 @@ from classifier.live_updates import EVERYBODY
 from classifier.models import Image
 from classifier.owners import Owner, live_group
 from classifier.presentation import ImageItem, describable, describe_image
+from webapp.access import may_see_all_images
 
 SNAPSHOT_IMAGES = 50
 LOGIN_NEEDED, NOT_FOUND, RIGHTS_CHANGED, TOO_OLD = 4401, 4404, 4403, 4408
@@ -121,4 +122,6 @@ class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # chann
         request = HttpRequest()
         request.session = SessionStore(self.scope["session"].session_key)
         user = get_user(request)
-        return bool(user.is_authenticated and user.pk == self.scope["user"].pk)
+        if not user.is_authenticated or user.pk != self.scope["user"].pk:
+            return False
+        return self.owner_key == self.scope["owner"].key or may_see_all_images(user)

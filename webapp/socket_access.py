@@ -11,6 +11,7 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from classifier.owners import Owner
+from webapp.access import may_see_all_images
 from webapp.middleware import VISITOR_COOKIE, read_visitor
 
 
@@ -40,7 +41,7 @@ class _OwnerInScope:
 def _owner_of(scope: dict[str, Any]) -> tuple[Owner | None, bool]:
     user = scope["user"]
     if user.is_authenticated:
-        return Owner("user", str(user.pk)), bool(user.is_staff and user.has_perm("classifier.view_image"))
+        return Owner("user", str(user.pk)), may_see_all_images(user)
     visitor = read_visitor(scope["cookies"].get(VISITOR_COOKIE))
     if visitor is None or not settings.ANONYMOUS_UPLOADS:
         return None, False
