@@ -51,9 +51,12 @@ def skewed_workers() -> list[str]:
         str(identifier)
         for identifier in Classifier.objects.filter(live_version__isnull=False).values_list("live_version", flat=True)
     }
-    return [
-        row.worker for row in live_workers("gpu") if row.loaded_versions and not live & set(row.loaded_versions)
-    ]
+    return [row.worker for row in live_workers("gpu") if row.loaded_versions and not live & set(row.loaded_versions)]
+
+
+def forget_worker(worker: str) -> None:
+    """This worker has stopped in order."""
+    WorkerHeartbeat.objects.filter(worker=worker).delete()
 
 
 def forget_silent_workers() -> int:

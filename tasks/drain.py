@@ -16,7 +16,7 @@ from celery import bootsteps
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
-from classifier.heartbeats import beat
+from classifier.heartbeats import beat, forget_worker
 from classifier.live_updates import live_sender, prediction_events
 from classifier.models import Classifier
 from classifier.predictions import Claim, Work, claim_batch, find_work
@@ -73,6 +73,14 @@ class DrainThread(threading.Thread):
                 self._start_afresh()
             self._bell.wait(settings.PREDICTION_POLL_SECONDS)
             self._bell.clear()
+        self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
+        """A worker that stops in order leaves no heartbeat behind that would count as alive for a while."""
+        try:
+            forget_worker(self.worker)
+        except (DatabaseError, InterfaceError) as problem:
+            logger.warning("heartbeat_not_removed", error=repr(problem))
         connection.close()
 
     def _start_afresh(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from classifier.heartbeats import beat, forget_silent_workers, live_workers, skewed_workers
+from classifier.heartbeats import beat, forget_silent_workers, forget_worker, live_workers, skewed_workers
 from classifier.models import Classifier, WorkerHeartbeat
 from tests.row_makers import make_version
 
@@ -66,3 +66,9 @@ def test_workers_silent_for_a_day_are_forgotten() -> None:
     age("w1", 86_400 + 60)
     assert forget_silent_workers() == 1
     assert [row.worker for row in WorkerHeartbeat.objects.all()] == ["w2"]
+
+
+def test_a_worker_that_stops_in_order_is_forgotten_at_once(db: None) -> None:
+    beat(worker="w1", queue="gpu")
+    forget_worker("w1")
+    assert live_workers("gpu") == []

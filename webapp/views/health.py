@@ -17,6 +17,13 @@ from classifier.object_storage import delete_object, write_verified
 from classifier.predictions import oldest_open_age_seconds
 
 
+def _answer(body: dict[str, object], *, good: bool) -> HttpResponse:
+    """200 or 503. A 503 here is the answer to the question, not an error of ours: it is not logged as one."""
+    response = JsonResponse(body, status=200 if good else 503)
+    response._has_been_logged = True  # type: ignore[attr-defined] # what Django's own log_response looks at
+    return response
+
+
 @require_safe
 def live(request: HttpRequest) -> HttpResponse:
     """This process answers."""
@@ -28,7 +35,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     """Database, migrations and storage; 503 with the reason when one is not ready."""
     parts = {"database": _database(), "storage": storage_probe.state()}
     good = all(state == "ok" for state in parts.values())
-    return JsonResponse({"status": "ok" if good else "not ready", **parts}, status=200 if good else 503)
+    return _answer({"status": "ok" if good else "not ready", **parts}, good=good)
 
 
 def _database() -> str:
@@ -77,7 +84,7 @@ def progress(request: HttpRequest) -> HttpResponse:
         workers = live_workers("gpu")
         skewed = skewed_workers()
     except (DatabaseError, InterfaceError):
-        return JsonResponse({"status": "database not reachable"}, status=503)
+        return _answer({"status": "database not reachable"}, good=False)
     late = oldest > settings.PROGRESS_LATE_SECONDS
     alarms = sorted({worker.alarm for worker in workers if worker.alarm})
     body = {
@@ -88,7 +95,7 @@ def progress(request: HttpRequest) -> HttpResponse:
         "skewed_workers": skewed,
         "alarms": alarms,
     }
-    return JsonResponse(body, status=200 if body["status"] == "ok" else 503)
+    return _answer(body, good=body["status"] == "ok")
 
 
 @require_safe
