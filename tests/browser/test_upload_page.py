@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -97,6 +98,18 @@ def test_pictures_can_be_chosen(upload_page: UploadPage) -> None:
 def test_a_picture_can_be_pasted(upload_page: UploadPage) -> None:
     upload_page.paste(pictures.small_picture(21, "image.png"))
     upload_page.expect_answers(1)
+
+
+def test_a_dropped_folder_is_walked_and_its_hidden_files_are_left_out(upload_page: UploadPage, tmp_path: Path) -> None:
+    inner = tmp_path / "wardrobe" / "summer"
+    inner.mkdir(parents=True)
+    (tmp_path / "wardrobe" / "outer.png").write_bytes(pictures.small_picture(29).data)
+    (inner / "inner.png").write_bytes(pictures.small_picture(30).data)
+    (inner / ".DS_Store").write_bytes(b"not for us")
+    upload_page.drop_path(tmp_path / "wardrobe")
+    upload_page.expect_answers(2)
+    expect(upload_page.cards).to_have_count(2)
+    expect(upload_page.card("inner.png")).to_have_count(1)
 
 
 def test_a_dropped_link_is_explained(upload_page: UploadPage) -> None:

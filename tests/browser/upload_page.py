@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, Route, WebSocket, expect
@@ -95,6 +96,13 @@ class UploadPage:
     def drop(self, files: Sequence[DroppedFile]) -> None:
         """Let go of files over the page."""
         self.page.evaluate(DROP, [_carry(file) for file in files])
+
+    def drop_path(self, path: Path) -> None:
+        """Drag a file or folder of this machine over the empty part of the page and let go, as the system does it."""
+        session = self.context.new_cdp_session(self.page)
+        carried = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+        for moment in ("dragEnter", "dragOver", "drop"):
+            session.send("Input.dispatchDragEvent", {"type": moment, "x": 20, "y": 700, "data": carried})
 
     def drop_blank(self, name: str, *, size_bytes: int) -> None:
         """Drop a large file of zeros, which the browser makes by itself."""
