@@ -15,7 +15,7 @@ def limit_threads(threads: int) -> None:
 
     Raises RuntimeError (from TensorFlow) once its runtime has started with other numbers.
     """
-    import tensorflow as tf
+    import tensorflow as tf  # looking at processors and threads must not cost TensorFlow at import
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(min(threads, 2))
@@ -26,7 +26,7 @@ def grow_gpu_memory() -> int:
 
     Loading and training call it; once TensorFlow uses its GPUs it is too late, and then nothing changes.
     """
-    import tensorflow as tf
+    import tensorflow as tf  # looking at processors and threads must not cost TensorFlow at import
 
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
@@ -45,7 +45,7 @@ def prepare_device(threads: int | None = None) -> int:
 
 def has_fast_bfloat16(cpu_description: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether mixed bfloat16 pays: a GPU of compute capability ≥ 8.0, or a CPU with bfloat16 arithmetic."""
-    import tensorflow as tf
+    import tensorflow as tf  # looking at processors and threads must not cost TensorFlow at import
 
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:

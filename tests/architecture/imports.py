@@ -117,10 +117,17 @@ def _is_module(root: Path, module: str) -> bool:
 
 
 def _has_reason(lines: list[str], number: int) -> bool:
-    """A comment in words on the statement's line or on a line of its own directly above it."""
-    above = lines[number - 2].strip() if number > 1 else ""
-    comments = [lines[number - 1].partition("#")[2], above.removeprefix("#") if above.startswith("#") else ""]
-    return any(len(_words(comment)) >= 3 for comment in comments)
+    """A comment in words on the statement's line, or above the unbroken block of imports that it stands in."""
+    if _is_spoken(lines[number - 1].partition("#")[2]):
+        return True
+    above = number - 2
+    while above >= 0 and lines[above].strip().startswith(("import ", "from ")):
+        above -= 1
+    return lines[above].strip().startswith("#") and _is_spoken(lines[above].strip().removeprefix("#"))
+
+
+def _is_spoken(comment: str) -> bool:
+    return len(_words(comment)) >= 3
 
 
 def _words(comment: str) -> list[str]:
