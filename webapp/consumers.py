@@ -12,7 +12,9 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest
+from redis.exceptions import RedisError
 
 from classifier.identifiers import parse_id
 from classifier.live_updates import EVERYBODY
@@ -22,17 +24,28 @@ from classifier.presentation import ImageItem, describable, describe_image
 from webapp.access import may_see_all_images
 
 SNAPSHOT_IMAGES = 50
-LOGIN_NEEDED, NOT_FOUND, RIGHTS_CHANGED, TOO_OLD = 4401, 4404, 4403, 4408
+LOGIN_NEEDED, NOT_FOUND, RIGHTS_CHANGED, TOO_OLD, TRY_LATER = 4401, 4404, 4403, 4408, 4503
+# The layer's receiving connections have no time limit of their own: a Redis that has gone mute would hold us for ever.
+REDIS_SECONDS = 3.0
 
 
 class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # channels carries no types
     """`?image=<id>` narrows the socket to one image."""
 
+    guard: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """However the socket ends, with its Redis for example, its guard ends as well."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if self.guard is not None:
+                self.guard.cancel()
+
     async def connect(self) -> None:
         """Refuses strangers; joins the groups before it reads the rows, so that nothing falls between."""
         self.joined: list[str] = []
         self.only: str | None = None
-        self.guard: asyncio.Task[None] | None = None
         owner: Owner | None = self.scope["owner"]
         wanted = parse_qs(self.scope["query_string"].decode("latin-1")).get("image")
         if owner is None:
@@ -46,21 +59,29 @@ class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # chann
                 return
             self.only, owner_key = str(parse_id(wanted[0])), found
         self.owner_key = owner_key
-        for group in (live_group(owner_key), EVERYBODY):
-            await self.channel_layer.group_add(group, self.channel_name)
-            self.joined.append(group)
+        if not await self._join(live_group(owner_key), EVERYBODY):
+            await self.close(code=TRY_LATER)
+            return
         await self.accept()
         self.guard = asyncio.create_task(self._watch_rights())
         await self._send_snapshot()
 
     async def disconnect(self, code: int) -> None:
         """Leaves the groups; a Redis that is gone has forgotten them anyway."""
-        guard: asyncio.Task[None] | None = getattr(self, "guard", None)
-        if guard is not None:
-            guard.cancel()
-        for group in getattr(self, "joined", []):
-            with contextlib.suppress(OSError, TimeoutError, ConnectionError):
-                await self.channel_layer.group_discard(group, self.channel_name)
+        with contextlib.suppress(RedisError, OSError):
+            async with asyncio.timeout(REDIS_SECONDS):
+                for group in getattr(self, "joined", []):
+                    await self.channel_layer.group_discard(group, self.channel_name)
+
+    async def _join(self, *groups: str) -> bool:
+        try:
+            async with asyncio.timeout(REDIS_SECONDS):
+                for group in groups:
+                    await self.channel_layer.group_add(group, self.channel_name)
+                    self.joined.append(group)
+        except (RedisError, OSError):
+            return False
+        return True
 
     async def receive_json(self, content: Any, **kwargs: Any) -> None:
         """The only request is a fresh snapshot; anything else is answered with an error and the socket stays."""
@@ -110,7 +131,11 @@ class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # chann
         ends = asyncio.get_running_loop().time() + settings.SOCKET_LIFE_SECONDS
         while asyncio.get_running_loop().time() < ends:
             await asyncio.sleep(settings.SOCKET_RIGHTS_SECONDS)
-            if not await self._still_allowed():
+            try:
+                allowed = await self._still_allowed()
+            except (DatabaseError, InterfaceError):
+                continue  # nobody's rights changed because the database is away; the next look will tell
+            if not allowed:
                 await self.close(code=RIGHTS_CHANGED)
                 return
         await self.close(code=TOO_OLD)
