@@ -98,6 +98,7 @@ def _complete(version_id: UUID, answers: Sequence[AnswerRow]) -> Completion:
             answered[answer.item.image_id] = answer.item.id
     _drop_repeats(repeats, answered)
     _write(version_id, fresh)
+    _show_newer(fresh)
     changed = [answer.item.image_id for answer in mine]
     Image.objects.filter(id__in=changed).update(version=F("version") + 1)
     transaction.on_commit(lambda: failpoint("after-result-commit"))
@@ -144,6 +145,15 @@ def _write(version_id: UUID, answers: Sequence[AnswerRow]) -> None:
     ]
     with connection.cursor() as cursor:
         cursor.executemany(statement, rows)
+
+
+def _show_newer(answers: Sequence[AnswerRow]) -> None:
+    """What was asked for is shown already; what a promotion queued again replaces the older answer once it is done."""
+    newer = Prediction.objects.filter(
+        id__in=[answer.item.id for answer in answers], queued_at__gt=F("image__current_prediction__queued_at")
+    )
+    for image_id, prediction_id in newer.values_list("image_id", "id"):
+        Image.objects.filter(id=image_id).update(current_prediction=prediction_id)
 
 
 def _json_placeholder() -> str:

@@ -43,6 +43,13 @@ def run_out_lease(*ids: UUID) -> None:
     Prediction.objects.filter(id__in=ids).update(lease_until=timezone.now() - timedelta(seconds=1))
 
 
+def promote_silently(classifier: Classifier) -> UUID:
+    second = make_version(classifier, "2" * 64)
+    Classifier.objects.filter(id=classifier.id).update(live_version=second)
+    classifier.refresh_from_db()
+    return second.id
+
+
 def test_a_claim_takes_rows_in_order_of_priority_then_age(make_images: MakeImages) -> None:
     make_images(2)
     urgent = upload(50, priority=Prediction.PERSON_WAITS).images[0]
@@ -225,3 +232,27 @@ def test_a_promotion_queues_old_images_again_once(make_images: MakeImages, pets:
     waiting = Prediction.objects.filter(state="queued")
     assert waiting.count() == 3
     assert set(waiting.values_list("priority", flat=True)) == {Prediction.BULK}
+
+
+def test_the_answer_after_a_promotion_takes_the_place_of_the_older_one(
+    make_images: MakeImages, pets: Classifier
+) -> None:
+    [image] = make_images(1)
+    complete_batch(version_id=pets.live_version_id, answers=[answer(claim().items[0])])  # type: ignore[arg-type]
+    second = promote_silently(pets)
+    queue_repredictions(classifier=pets, after=None, limit=10)
+    complete_batch(version_id=second, answers=[answer(claim().items[0], 1)])
+    image.refresh_from_db()
+    assert image.current_prediction is not None
+    assert image.current_prediction.model_version_id == second
+
+
+def test_an_answer_that_was_asked_for_later_stays_in_its_place(make_images: MakeImages, pets: Classifier) -> None:
+    [image] = make_images(1)
+    complete_batch(version_id=pets.live_version_id, answers=[answer(claim().items[0])])  # type: ignore[arg-type]
+    second = promote_silently(pets)
+    queue_repredictions(classifier=pets, after=None, limit=10)
+    wished = request_prediction(image=image, wished_version=make_version(pets, "3" * 64), priority=0)
+    complete_batch(version_id=wished.wished_version_id, answers=[answer(claim().items[0])])  # type: ignore[arg-type]
+    complete_batch(version_id=second, answers=[answer(claim().items[0], 1)])
+    assert Image.objects.get(id=image.id).current_prediction_id == wished.id
