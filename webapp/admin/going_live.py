@@ -18,11 +18,17 @@ def promote_version(request: HttpRequest, version: ModelVersion) -> None:
     if version.stage == ModelVersion.Stage.LIVE:
         messages.info(request, f"{version} of {version.classifier.name} is live already.")
     elif version.stage == ModelVersion.Stage.REJECTED:
-        messages.error(request, f"{version} was rejected, see its verdict. Nothing changed.")
+        messages.error(
+            request, f"{version} was rejected, see its verdict. Nothing changed; {_forced(version)} would force it."
+        )
     elif _has_whole_files(request, version):
         replaced = promote(version=version, reason="promoted in the admin", user=_person(request))
         words = f", {replaced} no longer does" if replaced else ""
         messages.success(request, f"{version} answers for {version.classifier.name} now{words}.")
+
+
+def _forced(version: ModelVersion) -> str:
+    return f"manage.py promote {version.classifier.slug} {version.number}"
 
 
 def roll_back_classifier(request: HttpRequest, classifier: Classifier) -> None:

@@ -104,7 +104,7 @@ class ImageAdmin(LongListAdmin):
 
     @admin.display(description="state")
     def state(self, image: Image) -> str:
-        return image.current_prediction.state if image.current_prediction else rendering.NOTHING
+        return image.current_prediction.get_state_display() if image.current_prediction else rendering.NOTHING
 
     @admin.display(description="answer")
     def answer(self, image: Image) -> str:
