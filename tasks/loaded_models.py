@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 from django.utils.module_loading import import_string
 
 from classifier.artifact_storage import ArtifactDamaged, fetch_artifact
@@ -58,14 +59,23 @@ class LoadedModels:
             raise ModelUnavailable(f"version {version_id} failed to load a moment ago")
         try:
             held = self._load(version_id)
+        except (DatabaseError, InterfaceError):
+            raise
         except (ArtifactDamaged, ArtifactError, StorageUnavailable, ModelVersion.DoesNotExist) as problem:
-            self._refused_until[version_id] = time.monotonic() + settings.PREDICTION_RETRY_SECONDS
-            logger.error("model_not_loadable", version=str(version_id), error=str(problem))
-            raise ModelUnavailable(str(problem)) from problem
+            raise self._refuse(version_id, str(problem)) from problem
+        except Exception as problem:
+            # Memory, the graphics card, whatever the framework raises: the old version must go on answering.
+            logger.exception("model_failed_to_load", version=str(version_id))
+            raise self._refuse(version_id, repr(problem)) from problem
         self._refused_until.pop(version_id, None)
         self._held[version_id] = held
         self._drop_least_recently_used()
         return held
+
+    def _refuse(self, version_id: UUID, reason: str) -> ModelUnavailable:
+        self._refused_until[version_id] = time.monotonic() + settings.PREDICTION_RETRY_SECONDS
+        logger.error("model_not_loadable", version=str(version_id), error=reason)
+        return ModelUnavailable(reason)
 
     def any_of(self, classifier_id: UUID) -> HeldModel | None:
         """The most recently used model of a classifier, to go on with while its new version cannot be loaded."""
