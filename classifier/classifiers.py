@@ -16,7 +16,7 @@ from classifier.write_transactions import write_transaction
 def find_classifier(slug: str | None) -> Classifier:
     """The named classifier, or the site's default (the only one, if none is marked). Raises NotFound."""
     if slug:
-        found = Classifier.objects.filter(slug=slug).first()
+        found = None if "\x00" in slug else Classifier.objects.filter(slug=slug).first()
         if found is None:
             raise NotFound(f"There is no classifier “{slug}”.")
         return found

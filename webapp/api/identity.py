@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
-from classifier.errors import NotAllowed
+from classifier.errors import NotAllowed, Refused
 from classifier.owners import Owner
 from webapp.access import asking_owner
 
@@ -26,6 +26,8 @@ _check = _CsrfCheck(_no_view)
 
 def identify(request: HttpRequest) -> Owner:
     """Ninja's auth callable: the owner of what this call makes. Raises NotAllowed (401 or 403)."""
+    if "%00" in request.META.get("QUERY_STRING", ""):
+        raise Refused("malformed_request", "This address holds a NUL character, which no value here can have.")
     owner = asking_owner(request)
     if owner.kind == "user" and request.method not in _SAFE:
         _check.process_request(request)
