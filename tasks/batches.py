@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from uuid import UUID
 
 import numpy as np
@@ -33,15 +33,22 @@ _readers = ThreadPoolExecutor(max_workers=16, thread_name_prefix="object-reader"
 
 
 def predict_claimed(items: Sequence[ClaimedPrediction], held: HeldModel) -> list[UUID]:
-    """Predict a claimed batch with one model; returns the images whose newest prediction changed for a viewer."""
+    """Predict a claimed batch with one model; returns the images whose newest prediction changed for a viewer.
+
+    Raises whatever a model raises that cannot even answer for a blank picture; then nothing counts against the images.
+    """
     failed: list[tuple[ClaimedPrediction, Failure]] = []
     with counters.timed("read"):
         stored = _read_all(items)
     unreachable = [item for item, data in zip(items, stored, strict=True) if isinstance(data, StorageUnavailable)]
     with counters.timed("prepare"):
         ready, arrays = _prepare_all(items, stored, held, failed)
-    with counters.timed("predict"):
-        answers = _predict(ready, arrays, held, failed)
+    try:
+        with counters.timed("predict"):
+            answers = _predict(ready, arrays, held, failed)
+    except Exception:
+        release_predictions(items, delay_seconds=settings.PREDICTION_RETRY_SECONDS)
+        raise
     failpoint("after-infer")
     changed: list[UUID] = []
     with counters.timed("write"):
@@ -78,14 +85,22 @@ def _prepare_all(
         except (ObjectMissing, UnreadableImage) as problem:
             logger.warning("image_failed", prediction=str(item.id), image=str(item.image_id), error=str(problem))
             failed.append((item, UNREADABLE if isinstance(problem, UnreadableImage) else DAMAGED))
+        except Exception:
+            logger.exception("image_failed", prediction=str(item.id), image=str(item.image_id))
+            failed.append((item, UNREADABLE))
     return ready, arrays
 
 
 def _read_all(items: Sequence[ClaimedPrediction]) -> list[bytes | ObjectMissing | StorageUnavailable]:
-    """Every item's stored bytes, or what went wrong; remote stores are asked in parallel."""
-    if isinstance(default_storage, FileSystemStorage) or len(items) == 1:
+    """Every item's stored bytes, or what went wrong; remote stores are asked in parallel.
+
+    Reading gets half the batch's time: the watchdog must not end this process because a store has gone mute.
+    """
+    if isinstance(default_storage, FileSystemStorage):
         return [_read(item) for item in items]
-    return list(_readers.map(_read, items))
+    reads = [_readers.submit(_read, item) for item in items]
+    wait(reads, timeout=settings.PREDICTION_BATCH_SECONDS / 2)
+    return [StorageUnavailable() if read.cancel() or not read.done() else read.result() for read in reads]
 
 
 def _read(item: ClaimedPrediction) -> bytes | ObjectMissing | StorageUnavailable:
@@ -109,13 +124,17 @@ def _predict(
     held: HeldModel,
     failed: list[tuple[ClaimedPrediction, Failure]],
 ) -> list[AnswerRow]:
-    """The batch at once; when that raises, one by one, so that only the guilty image fails."""
+    """The batch at once; when that raises, one by one, so that only the guilty image fails.
+
+    An image is guilty when the model fails on it and not on a blank one.
+    """
     if not ready:
         return []
     try:
         answers = held.predictor.predict(np.stack(arrays))
     except Exception as problem:  # noqa: BLE001 - whatever the framework raises; each image is judged alone below
         if len(ready) == 1:
+            held.predictor.predict(np.zeros_like(arrays[0])[None])
             logger.warning("prediction_failed", prediction=str(ready[0].id), error=repr(problem))
             failed.append((ready[0], NOT_PREDICTED))
             return []
