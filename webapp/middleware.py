@@ -1,4 +1,4 @@
-"""Request ids in every log line and answer; the signed visitor cookie."""
+"""Request ids in every log line and answer; the signed visitor cookie; a database that is away."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from collections.abc import Callable
 import structlog
 from django.conf import settings
 from django.core import signing
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+logger = structlog.get_logger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -54,6 +58,23 @@ class VisitorMiddleware:
                 secure=settings.SESSION_COOKIE_SECURE,
             )
         return response
+
+
+class DatabaseAwayMiddleware:
+    """Pages answer 503 and when to come back while the database is away. The API says so by itself."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
+        """The usual page for troubles: it reads no row."""
+        if not isinstance(problem, OperationalError | InterfaceError):
+            return None
+        logger.error("database_trouble", error=repr(problem))
+        return HttpResponse(render_to_string("500.html"), status=503, headers={"Retry-After": "5"})
 
 
 def read_visitor(cookie: str | None) -> str | None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 import structlog
 from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
-from ninja.errors import ValidationError
+from ninja.errors import HttpError, ValidationError
 
 from classifier.errors import NotFound, Refused, StorageUnavailable, WhatsitError
 
 logger = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = "5"
+ADDRESS = "/api/v1/"
+_CODES = {403: "not_allowed", 404: "not_found"}
 
 
 def error_response(problem: WhatsitError) -> HttpResponse:
@@ -38,6 +42,10 @@ def install_error_handlers(api: NinjaAPI) -> None:
         places = [_place(entry) for entry in problem.errors]
         return error_response(Refused("malformed_request", "Some values cannot be used: " + "; ".join(places) + "."))
 
+    @api.exception_handler(HttpError)
+    def unreadable(request: HttpRequest, problem: HttpError) -> HttpResponse:
+        return error_response(WhatsitError(_code_of(problem.status_code), status=problem.status_code))
+
     @api.exception_handler(Http404)
     def unknown(request: HttpRequest, problem: Http404) -> HttpResponse:
         return error_response(NotFound())
@@ -47,6 +55,34 @@ def install_error_handlers(api: NinjaAPI) -> None:
     def database_away(request: HttpRequest, problem: Exception) -> HttpResponse:
         logger.error("database_trouble", error=repr(problem))
         return error_response(StorageUnavailable())
+
+
+class ApiErrorMiddleware:
+    """Gives the API's shape to what Django answers by itself: unknown addresses, wrong methods, unreadable forms."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        status = response.status_code
+        if status < HTTPStatus.BAD_REQUEST or not request.path_info.startswith(ADDRESS) or _is_json(response):
+            return response
+        sentence = "This address does not take such a call." if status == HTTPStatus.METHOD_NOT_ALLOWED else None
+        shaped = error_response(WhatsitError(_code_of(status), sentence, status=status))
+        if "Allow" in response:
+            shaped["Allow"] = response["Allow"]
+        return shaped
+
+
+def _is_json(response: HttpResponse) -> bool:
+    return response.get("Content-Type", "").startswith("application/json")
+
+
+def _code_of(status: int) -> str:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "try_later"
+    return _CODES.get(status, "malformed_request")
 
 
 def _place(entry: dict[str, Any]) -> str:
