@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet, TextField, Value
+from django.db.models import Case, F, IntegerField, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Coalesce, Concat, Now
 
 from classifier.database_time import moments_from_now
@@ -24,7 +24,6 @@ from classifier.write_transactions import write_transaction
 logger = structlog.get_logger(__name__)
 
 State = TrainingRun.State
-ACTIVE_STATES = (State.QUEUED, State.RUNNING)
 _NOT_DECIDING = frozenset({"datasets", "promote", "policy", "margin"})
 SILENT = "The training process stopped without a word; its lease ran out."
 
@@ -104,20 +103,21 @@ def find_run(identifier: str) -> TrainingRun:
     return found
 
 
-def find_queued_run() -> UUID | None:
-    """The run that has waited longest, or one whose trainer fell silent."""
-    due = Q(state=State.QUEUED) | Q(state=State.RUNNING, lease_until__lt=Now())
-    return TrainingRun.objects.filter(due).order_by("created_at").values_list("id", flat=True).first()
+def run_is_due() -> Q:
+    """Queued, or running with a lease that ran out."""
+    return Q(state=State.QUEUED) | Q(state=State.RUNNING, lease_until__lt=Now())
 
 
 def claim_run(*, run_id: UUID, worker: str) -> ClaimedRun | None:
     """Queued → running, or a running one whose lease ran out into other hands; None where somebody else has it."""
-    due = Q(state=State.QUEUED) | Q(state=State.RUNNING, lease_until__lt=Now())
     with write_transaction():
-        changed = TrainingRun.objects.filter(due, id=run_id, cancel_requested=False).update(
+        changed = TrainingRun.objects.filter(run_is_due(), id=run_id, cancel_requested=False).update(
             state=State.RUNNING,
             worker=worker[:120],
             claim=F("claim") + 1,
+            failures=Case(
+                When(state=State.RUNNING, then=F("failures") + 1), default=F("failures"), output_field=IntegerField()
+            ),
             lease_until=moments_from_now(lease_seconds()),
             started_at=Coalesce(F("started_at"), Now()),
         )
@@ -132,7 +132,7 @@ def renew_lease(run: ClaimedRun, *, progress: Mapping[str, Any] | None = None) -
     if progress is not None:
         changes["progress"] = dict(progress)
     with write_transaction():
-        is_mine = bool(_mine(run).update(**changes))
+        is_mine = bool(own_row(run).update(**changes))
     is_cancelled = TrainingRun.objects.filter(id=run.id, cancel_requested=True).exists()
     return Standing(is_mine, is_cancelled)
 
@@ -140,13 +140,13 @@ def renew_lease(run: ClaimedRun, *, progress: Mapping[str, Any] | None = None) -
 def add_log(run: ClaimedRun, line: str) -> None:
     """Append one line to the run's log."""
     with write_transaction():
-        _mine(run).update(log=_with_line(line))
+        own_row(run).update(log=_with_line(line))
 
 
 def record_epoch(run: ClaimedRun, *, curves: list[dict[str, Any]], line: str) -> None:
     """Store the curves so far with a log line, and tell who watches."""
     with write_transaction():
-        if _mine(run).update(curves=curves, log=_with_line(line)):
+        if own_row(run).update(curves=curves, log=_with_line(line)):
             _tell(run.id, {"epoch": len(curves), "metrics": curves[-1]})
 
 
@@ -154,22 +154,22 @@ def describe_data(run: ClaimedRun, *, counts: Mapping[str, Any]) -> None:
     """Add to the snapshot what was counted while the examples were sorted."""
     with write_transaction():
         row = TrainingRun.objects.select_for_update().get(id=run.id)
-        _mine(run).update(snapshot={**row.snapshot, **counts})
+        own_row(run).update(snapshot={**row.snapshot, **counts})
 
 
 def finish_run(run: ClaimedRun, *, outcome: str) -> bool:
     """running → done. False where the run is no longer ours."""
-    return _end(run, State.DONE, outcome)
+    return end_run(run, State.DONE, outcome)
 
 
 def fail_run(run: ClaimedRun, *, reason: str) -> bool:
     """running → failed, with the reason."""
-    return _end(run, State.FAILED, reason)
+    return end_run(run, State.FAILED, reason)
 
 
 def cancel_claimed_run(run: ClaimedRun, *, reason: str) -> bool:
     """running → cancelled: the trainer has stopped."""
-    return _end(run, State.CANCELLED, reason)
+    return end_run(run, State.CANCELLED, reason)
 
 
 def request_cancel(run: TrainingRun) -> bool:
@@ -191,21 +191,27 @@ def fail_silent_runs(*, classifier: Classifier | None = None) -> int:
         return silent.update(state=State.FAILED, outcome=SILENT, ended_at=Now(), lease_until=None)
 
 
-def _with_line(line: str) -> Concat:
-    return Concat(F("log"), Value(f"{line}\n"), output_field=TextField())
-
-
-def _mine(run: ClaimedRun) -> QuerySet[TrainingRun]:
+def own_row(run: ClaimedRun) -> QuerySet[TrainingRun]:
+    """The row while it is running under this claim; every word about a run is an update of this."""
     return TrainingRun.objects.filter(id=run.id, state=State.RUNNING, claim=run.claim)
 
 
-def _end(run: ClaimedRun, state: TrainingRun.State, outcome: str) -> bool:
+def end_run(
+    run: ClaimedRun, state: TrainingRun.State, outcome: str, *, states: Sequence[str] = (State.RUNNING,)
+) -> bool:
+    """Into one of the final states, with the reason; tells who watches. False where the row is not (any more) ours."""
     with write_transaction():
-        changed = _mine(run).update(state=state, outcome=outcome[:300], ended_at=Now(), lease_until=None, progress={})
+        changed = TrainingRun.objects.filter(id=run.id, state__in=states, claim=run.claim).update(
+            state=state, outcome=outcome[:300], ended_at=Now(), lease_until=None, progress={}
+        )
         if changed:
             _tell(run.id, {"epoch": None, "metrics": {"state": str(state), "outcome": outcome[:300]}})
     logger.info("training_run_ended", run=str(run.id), state=str(state), outcome=outcome[:300])
     return bool(changed)
+
+
+def _with_line(line: str) -> Concat:
+    return Concat(F("log"), Value(f"{line}\n"), output_field=TextField())
 
 
 def _tell(run_id: UUID, news: dict[str, Any]) -> None:

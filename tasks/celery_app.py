@@ -16,7 +16,7 @@ from tasks.schedule import BEAT_SCHEDULE
 app = Celery("whatsit")
 app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,
-    include=["tasks.prediction", "tasks.housekeeping"],
+    include=["tasks.prediction", "tasks.training", "tasks.housekeeping"],
     accept_content=["json"],
     task_serializer="json",
     task_ignore_result=True,
@@ -48,3 +48,4 @@ app.conf.update(
     beat_max_loop_interval=30,
 )
 app.steps["worker"].add("tasks.drain:DrainStep")
+app.steps["worker"].add("tasks.train_loop:TrainStep")

@@ -8,7 +8,7 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -25,6 +25,8 @@ from classifier.model_registry import register_version
 from classifier.models import ModelVersion, TrainingRun
 from classifier.promotion_gate import Policy, Verdict
 from classifier.promotions import PromotionMode, apply_verdict
+from classifier.training_checkpoints import fetch_checkpoint, forget_checkpoint, save_checkpoint
+from classifier.training_queue import is_active, is_cancel_requested, release_run
 from classifier.training_runs import (
     ClaimedRun,
     add_log,
@@ -48,6 +50,8 @@ logger = structlog.get_logger(__name__)
 OnNews = Callable[[str, float, str], None]
 """Hears `(phase, share of the phase done from 0 to 1, sentence)`."""
 CANCELLED: Final = "Cancelled."
+CHECKPOINT: Final = "checkpoint.npz"
+CURVE: Final = ("loss", "accuracy", "learning_rate", "validation_loss", "validation_accuracy", "elapsed_seconds")
 
 
 class RunStoppedError(Conflict):
@@ -72,11 +76,17 @@ def request_training(*, slug: str, options: RunOptions, name: str = "") -> Train
     return request_run(classifier=classifier, snapshot=snapshot, options=options.to_dict(), name=name)
 
 
-def execute_run(run_id: UUID, *, on_news: OnNews = lambda phase, share, sentence: None) -> TrainingReport:
+def execute_run(
+    run_id: UUID,
+    *,
+    on_news: OnNews = lambda phase, share, sentence: None,
+    give_back_when_interrupted: bool = False,
+) -> TrainingReport:
     """Train, register, judge and, where the gate allows it, promote.
 
-    However it ends, the row says so: an interrupt cancels the run, an error fails it with the reason, and nothing else
-    is left behind. Raises Conflict where the run is in other hands, RunStoppedError, WhatsitError.
+    However it ends, the row says so: an error fails the run with the reason, an interrupt cancels it (or gives it back
+    to the queue with its checkpoint, unless somebody cancelled it), and nothing else is left behind. Raises Conflict
+    where the run is in other hands, RunStoppedError, WhatsitError.
     """
     claimed = claim_run(run_id=run_id, worker=f"{socket.gethostname()}:{os.getpid()}")
     if claimed is None:
@@ -88,7 +98,8 @@ def execute_run(run_id: UUID, *, on_news: OnNews = lambda phase, share, sentence
         finish_run(claimed, outcome=f"v{report.version.number} is {report.stage}. {' '.join(report.verdict.sentences)}")
         return report
     except (KeyboardInterrupt, RunStoppedError):
-        cancel_claimed_run(claimed, reason=CANCELLED)
+        if not (give_back_when_interrupted and not is_cancel_requested(run_id) and release_run(claimed)):
+            cancel_claimed_run(claimed, reason=CANCELLED)
         raise
     except (MlError, ArtifactDamaged, DatasetDamaged) as problem:
         fail_run(claimed, reason=str(problem))
@@ -99,6 +110,9 @@ def execute_run(run_id: UUID, *, on_news: OnNews = lambda phase, share, sentence
     except BaseException as problem:
         fail_run(claimed, reason=f"{type(problem).__name__}: {problem}")
         raise
+    finally:
+        if not is_active(run_id):
+            forget_checkpoint(run_id)
 
 
 class _Trainer:
@@ -107,13 +121,17 @@ class _Trainer:
     def __init__(self, run: TrainingRun, claimed: ClaimedRun, keeper: RunKeeper, on_news: OnNews) -> None:
         self.run, self.claimed, self.keeper, self.on_news = run, claimed, keeper, on_news
         self.options = RunOptions.from_row(run.settings)
-        self.curves: list[dict[str, Any]] = []
+        self.curves: list[dict[str, Any]] = list(run.curves)
+        self.checkpoint = Path()
 
     def train(self, folder: Path) -> TrainingReport:
         selection = self._select()
         data = self._load(selection)
         artifact = folder / "artifact"
-        self._fit(data, selection, artifact, folder / "checkpoint.npz")
+        self.checkpoint = folder / CHECKPOINT
+        if fetch_checkpoint(self.run.id, self.checkpoint):
+            self._log("Going on from the last stored epoch.")
+        self._fit(data, selection, artifact)
         version = self._register(artifact)
         verdict = self._judge(version, artifact, selection)
         self._stop_if_told()
@@ -148,7 +166,7 @@ class _Trainer:
             on_progress=lambda done, total: self._tell_count("preparing", done, total),
         )
 
-    def _fit(self, data: TrainingData, selection: Selection, artifact: Path, checkpoint: Path) -> None:
+    def _fit(self, data: TrainingData, selection: Selection, artifact: Path) -> None:
         # TensorFlow: loaded by the process that trains, and by no other.
         from ml.device import prepare_device
         from ml.training import train
@@ -162,7 +180,7 @@ class _Trainer:
             folder=artifact,
             on_progress=self._hear,
             should_stop=lambda: self.keeper.must_stop,
-            checkpoint=checkpoint,
+            checkpoint=self.checkpoint,
         )
         if not outcome.finished:
             raise RunStoppedError("The training was cancelled.")
@@ -172,17 +190,9 @@ class _Trainer:
         self._tell("training", news.share_done, sentence, news.remaining_seconds)
         if news.validation_accuracy is None:
             return
-        self.curves.append(
-            {
-                "epoch": news.epoch + 1,
-                "loss": news.loss,
-                "accuracy": news.accuracy,
-                "learning_rate": news.learning_rate,
-                "validation_loss": news.validation_loss,
-                "validation_accuracy": news.validation_accuracy,
-                "seconds": round(news.elapsed_seconds, 2),
-            }
-        )
+        save_checkpoint(self.run.id, self.checkpoint)
+        figures = {name: value for name, value in asdict(news).items() if name in CURVE}
+        self.curves[news.epoch :] = [{**figures, "epoch": news.epoch + 1}]
         line = f"{sentence}, validation {news.validation_accuracy:.2%}, {news.elapsed_seconds:.0f} s"
         record_epoch(self.claimed, curves=self.curves, line=f"{timezone.now():%H:%M:%S} {line}")
 
@@ -226,10 +236,14 @@ class _Trainer:
 
 @contextmanager
 def _work_folder(run_id: UUID) -> Iterator[Path]:
-    """Below var/, removed at the end; after a kill it stays, and the run's next trainer goes on from its checkpoint."""
-    folder = Path(settings.VAR_DIR) / "training" / run_id.hex
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    shutil.rmtree(folder / "artifact", ignore_errors=True)
+    """Below var/, removed at the end; what killed trainers of ended runs left goes at the next start."""
+    root = Path(settings.VAR_DIR) / "training"
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for left in root.iterdir():
+        if left.name == run_id.hex or not is_active(UUID(left.name)):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = root / run_id.hex
+    folder.mkdir(mode=0o700)
     try:
         yield folder
     finally:

@@ -11,7 +11,10 @@ ACTIVE = Q(state__in=["queued", "running"])
 
 
 class TrainingRun(models.Model):
-    """Allowed moves: queued → running → done | failed | cancelled; queued → cancelled. One active run a classifier."""
+    """Allowed moves: queued → running → done | failed | cancelled; queued → cancelled; running → queued when the train
+    worker stops (another goes on from the checkpoint); queued → failed when no trainer could start. One active run a
+    classifier. `claim` is the fencing token.
+    """
 
     class State(models.TextChoices):
         QUEUED = "queued"
@@ -38,6 +41,7 @@ class TrainingRun(models.Model):
     worker = models.CharField(max_length=120, blank=True, default="")
     lease_until = models.DateTimeField(null=True, blank=True)
     claim = models.PositiveIntegerField(default=0)
+    failures = models.PositiveSmallIntegerField(default=0, help_text="How often its trainer fell silent.")
     cancel_requested = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)

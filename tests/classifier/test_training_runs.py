@@ -11,6 +11,7 @@ from django.utils import timezone
 from classifier.classifiers import create_classifier
 from classifier.errors import Conflict, NotFound
 from classifier.models import Classifier, Dataset, ModelVersion, TrainingRun
+from classifier.training_queue import end_abandoned_run, find_due_run, release_run
 from classifier.training_runs import (
     ClaimedRun,
     UnchangedError,
@@ -19,7 +20,6 @@ from classifier.training_runs import (
     claim_run,
     fail_run,
     fail_silent_runs,
-    find_queued_run,
     find_run,
     finish_run,
     record_epoch,
@@ -72,7 +72,7 @@ def finish_with_version(run: TrainingRun) -> ModelVersion:
 
 def test_a_run_goes_from_queued_to_done(pets: Classifier) -> None:
     run = request(pets)
-    assert find_queued_run() == run.id
+    assert find_due_run() == run.id
     assert finish_run(claim(run), outcome="v1 is live.")
     run.refresh_from_db()
     assert (run.state, run.outcome) == (State.DONE, "v1 is live.")
@@ -104,7 +104,7 @@ def test_a_silent_run_may_be_claimed_by_another_and_the_first_is_fenced_out(pets
     run = request(pets)
     first = claim(run)
     let_lease_run_out(run)
-    assert find_queued_run() == run.id
+    assert find_due_run() == run.id
     second = claim(run)
     assert not finish_run(first, outcome="late")
     assert not renew_lease(first).is_mine
@@ -183,6 +183,67 @@ def test_progress_stands_in_the_row_while_it_runs(pets: Classifier) -> None:
     finish_run(claimed, outcome="done")
     run.refresh_from_db()
     assert run.progress == {}
+
+
+def test_a_released_run_waits_for_the_next_trainer_and_is_not_counted(pets: Classifier) -> None:
+    run = request(pets)
+    for _ in range(5):
+        assert release_run(claim(run))
+    assert find_due_run() == run.id
+    run.refresh_from_db()
+    assert (run.state, run.claim, run.failures) == (State.QUEUED, 5, 0)
+
+
+def test_a_run_whose_trainers_fell_silent_three_times_is_given_up(pets: Classifier) -> None:
+    run = request(pets)
+    for _ in range(3):
+        assert find_due_run() == run.id
+        claim(run)
+        let_lease_run_out(run)
+    assert find_due_run() is None
+    run.refresh_from_db()
+    assert (run.state, run.claim) == (State.FAILED, 3)
+
+
+def test_a_run_whose_trainer_died_is_failed_with_the_reason(pets: Classifier) -> None:
+    run = request(pets)
+    claim(run)
+    assert end_abandoned_run(run_id=run.id, worker="me", claim_before=0, reason="killed by signal 9")
+    run.refresh_from_db()
+    assert (run.state, run.outcome) == (State.FAILED, "killed by signal 9")
+
+
+def test_a_run_whose_trainer_died_after_a_cancel_is_cancelled(pets: Classifier) -> None:
+    run = request(pets)
+    claim(run)
+    request_cancel(run)
+    assert end_abandoned_run(run_id=run.id, worker="me", claim_before=0, reason="killed")
+    run.refresh_from_db()
+    assert run.state == State.CANCELLED
+
+
+def test_a_run_that_no_trainer_could_start_is_failed(pets: Classifier) -> None:
+    run = request(pets)
+    assert end_abandoned_run(run_id=run.id, worker="me", claim_before=0, reason="no TensorFlow")
+    run.refresh_from_db()
+    assert run.state == State.FAILED
+
+
+def test_a_run_that_its_trainer_gave_back_before_it_died_waits_for_another(pets: Classifier) -> None:
+    run = request(pets)
+    release_run(claim(run))
+    assert not end_abandoned_run(run_id=run.id, worker="me", claim_before=0, reason="aborted")
+    assert find_due_run() == run.id
+
+
+def test_a_run_that_ended_or_has_another_trainer_is_left_alone(pets: Classifier) -> None:
+    run = request(pets)
+    claimed = claim(run)
+    assert not end_abandoned_run(run_id=run.id, worker="somebody else", claim_before=0, reason="killed")
+    finish_run(claimed, outcome="done")
+    assert not end_abandoned_run(run_id=run.id, worker="me", claim_before=0, reason="killed")
+    run.refresh_from_db()
+    assert run.state == State.DONE
 
 
 def test_epochs_and_log_lines_are_kept_in_order(pets: Classifier) -> None:

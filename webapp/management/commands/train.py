@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import threading
+from argparse import SUPPRESS
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
     from tasks.training_jobs import TrainingReport
 
 TRAIN_TASK = "tasks.training.run"
+TRAINER_NICE = 10
 FLAGS = ("recipe", "image_size", "batch_size", "epochs", "seed", "datasets", "promote")
 
 
@@ -46,13 +52,16 @@ class Command(SentenceCommand):
         parser.add_argument("--promote", choices=["auto", "never", "force"], help="default: as the gate says")
         parser.add_argument("--queue", action="store_true", help="leave it to a train worker")
         parser.add_argument("--run", metavar="ID", help="work on this queued run")
+        parser.add_argument("--tethered", action="store_true", help=SUPPRESS)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Request a run, or take up a queued one; then train or hand over."""
         if bool(options["slug"]) == bool(options["run"]):
             raise CommandError("Name a classifier to train, or a queued run with --run.")
         if options["run"]:
-            self._train(find_run(options["run"]).id)
+            if options["tethered"]:
+                serve_the_worker()
+            self._train(find_run(options["run"]).id, give_back_when_interrupted=options["tethered"])
             return
         try:
             run_id = self._request(options)
@@ -77,12 +86,16 @@ class Command(SentenceCommand):
         values |= {flag: options[flag] for flag in FLAGS if options[flag] is not None}
         return request_training(slug=options["slug"], options=read_options(values), name=options["name"] or name).id
 
-    def _train(self, run_id: UUID) -> None:
+    def _train(self, run_id: UUID, *, give_back_when_interrupted: bool = False) -> None:
         # numpy and TensorFlow stay out of the web process, which lists the commands.
         from tasks.training_jobs import execute_run
 
         with described_bar("Training") as set_news:
-            report = execute_run(run_id, on_news=lambda phase, share, sentence: set_news(share, sentence))
+            report = execute_run(
+                run_id,
+                on_news=lambda phase, share, sentence: set_news(share, sentence),
+                give_back_when_interrupted=give_back_when_interrupted,
+            )
         self._tell(report)
 
     def _tell(self, report: TrainingReport) -> None:
@@ -97,6 +110,17 @@ class Command(SentenceCommand):
         for sentence in report.verdict.sentences:
             self.stdout.write(sentence)
         self.stdout.write(f"v{report.version.number} is {report.stage}.")
+
+
+def serve_the_worker() -> None:
+    """Give way to predictions (nice 10), and stop when the worker at the other end of standard input is gone."""
+    os.nice(TRAINER_NICE)
+
+    def follow() -> None:
+        os.read(sys.stdin.fileno(), 1)  # not sys.stdin's own reader: its lock would abort the interpreter's end
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=follow, name="tether", daemon=True).start()
 
 
 def read_configuration(path: Path) -> dict[str, Any]:

@@ -1,0 +1,113 @@
+"""The train worker's one loop: has a child work on the run that is due. Bell, poll and stop are one path."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+import time
+from typing import Any, Final
+
+import structlog
+from celery import bootsteps
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+
+from classifier.heartbeats import beat
+from classifier.training_queue import find_due_run
+from tasks.trainer_process import GRACE_SECONDS, TrainerProcess
+
+logger = structlog.get_logger(__name__)
+
+QUEUE: Final = "train"
+
+
+class TrainLoop(threading.Thread):
+    """One run at a time; what waits in the rows is found by the poll even when every message is lost."""
+
+    def __init__(self) -> None:
+        super().__init__(name="train-loop", daemon=True)
+        self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        self._bell = threading.Event()
+        self._stopping = threading.Event()
+
+    def wake(self) -> None:
+        """A run may be due."""
+        self._bell.set()
+
+    def stop(self, timeout_seconds: float) -> None:
+        """Tell the child to give its run back, and wait for it."""
+        self._stopping.set()
+        self._bell.set()
+        self.join(timeout_seconds)
+
+    def run(self) -> None:
+        beating = threading.Thread(target=self._beat, name="train-heartbeat", daemon=True)
+        beating.start()
+        while not self._stopping.is_set():
+            try:
+                self._train_due_runs()
+            except (DatabaseError, InterfaceError) as problem:
+                logger.warning("database_trouble", error=repr(problem))
+                connection.close()
+            except OSError as problem:
+                logger.error("trainer_not_started", error=repr(problem))
+            self._bell.wait(poll_seconds())
+            self._bell.clear()
+        connection.close()
+
+    def _train_due_runs(self) -> None:
+        close_old_connections()
+        while not self._stopping.is_set() and (run_id := find_due_run()) is not None:
+            started = time.monotonic()
+            code = TrainerProcess(run_id).watch(self._stopping)
+            logger.info("trainer_ended", run=str(run_id), exit_code=code, seconds=round(time.monotonic() - started, 1))
+            if code:
+                return  # the poll looks again, so that a run that cannot be claimed is not tried without a pause
+
+    def _beat(self) -> None:
+        """A thread of its own: the loop may watch one child for hours."""
+        try:
+            while not self._stopping.is_set():
+                try:
+                    beat(worker=self.worker, queue=QUEUE)
+                except (DatabaseError, InterfaceError) as problem:
+                    logger.warning("heartbeat_not_written", error=repr(problem))
+                    connection.close()
+                self._stopping.wait(settings.HEARTBEAT_SECONDS)
+        finally:
+            connection.close()
+
+
+def poll_seconds() -> float:
+    """How often the loop looks by itself."""
+    return float(getattr(settings, "TRAINING_POLL_SECONDS", 15.0))
+
+
+_current: TrainLoop | None = None
+
+
+def wake_train_loop() -> None:
+    """Wake this process' loop, if it has one."""
+    if _current is not None:
+        _current.wake()
+
+
+class TrainStep(bootsteps.StartStopStep):
+    """Owns the loop of a worker that serves the train queue."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self.enabled = QUEUE in parent.app.amqp.queues.consume_from
+
+    def start(self, parent: Any) -> None:
+        global _current  # noqa: PLW0603 - one loop a process, reached by the bell's task
+        _current = TrainLoop()
+        _current.start()
+
+    def stop(self, parent: Any) -> None:
+        if _current is not None:
+            _current.stop(GRACE_SECONDS + 5)

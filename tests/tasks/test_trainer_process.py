@@ -1,0 +1,20 @@
+"""Why a trainer ended, in words for its run's row."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.trainer_process import describe_end
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "last_words", "expected"),
+    [
+        (-9, "", "memory"),
+        (-11, "", "signal 11"),
+        (1, "Traceback …\n  File …\nValueError: no\n\n", "exit code 1: ValueError: no"),
+        (1, "", "it said nothing"),
+    ],
+)
+def test_the_reason_names_signal_or_last_words(exit_code: int, last_words: str, expected: str) -> None:
+    assert expected in describe_end(exit_code, last_words)
