@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.db.models import Max
 from django.utils.text import slugify
 
 from classifier.errors import NotFound
 from classifier.models import Classifier, Label
+from classifier.prepared_queries import PreparedQuery
 from classifier.write_transactions import write_transaction
+
+_COLUMNS = [field.attname for field in Classifier._meta.concrete_fields]
+# Every upload asks this.
+_default_classifier = PreparedQuery(
+    lambda: Classifier.objects.order_by("-is_default", "created_at").values_list(*_COLUMNS)[:1]
+)
 
 
 def find_classifier(slug: str | None) -> Classifier:
@@ -20,10 +27,10 @@ def find_classifier(slug: str | None) -> Classifier:
         if found is None:
             raise NotFound(f"There is no classifier “{slug}”.")
         return found
-    found = Classifier.objects.order_by("-is_default", "created_at").first()
-    if found is None:
+    rows = _default_classifier.rows()
+    if not rows:
         raise NotFound("There is no classifier yet. Import labelled pictures first: manage.py import_images.")
-    return found
+    return Classifier.from_db(connection.alias, _COLUMNS, rows[0])
 
 
 def create_classifier(*, slug: str, name: str = "", labels: Sequence[str] = ()) -> Classifier:

@@ -11,12 +11,13 @@ from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from classifier.database_time import now_sql
 from classifier.failpoints import failpoint
 from classifier.models import Image, Label, ModelVersion, Prediction
 from classifier.predictions import ClaimedPrediction
+from classifier.prepared_queries import PreparedQuery, PreparedUpdate
 from classifier.write_transactions import write_transaction
 
 logger = structlog.get_logger(__name__)
@@ -41,6 +42,28 @@ class Completion:
     image_ids: list[UUID]
     repeats: int
     fenced: int
+
+
+def _build_locked(ids: Sequence[UUID]) -> QuerySet[Prediction, Any]:
+    rows = Prediction.objects.filter(id__in=ids, state="claimed").order_by("id")
+    if connection.features.has_select_for_update:
+        rows = rows.select_for_update()
+    return rows.values_list("id", "claim")
+
+
+# Every batch asks these.
+_locked = PreparedQuery(_build_locked)
+_answered = PreparedQuery(
+    lambda version_id, image_ids: Prediction.objects.filter(
+        image_id__in=image_ids, model_version_id=version_id, state="done"
+    ).values_list("image_id", "id")
+)
+_newer = PreparedQuery(
+    lambda ids: Prediction.objects.filter(
+        id__in=ids, queued_at__gt=F("image__current_prediction__queued_at")
+    ).values_list("image_id", "id")
+)
+_count_up = PreparedUpdate(lambda ids: (Image.objects.filter(id__in=ids), {"version": F("version") + 1}))
 
 
 @lru_cache(maxsize=256)
@@ -83,11 +106,7 @@ def _complete(version_id: UUID, answers: Sequence[AnswerRow]) -> Completion:
     fenced = len(answers) - len(mine)
     if fenced:
         logger.warning("late_results_fenced", rows=fenced, version=str(version_id))
-    answered = dict(
-        Prediction.objects.filter(
-            image_id__in=[answer.item.image_id for answer in mine], model_version_id=version_id, state="done"
-        ).values_list("image_id", "id")
-    )
+    answered = dict(_answered.rows(version_id, [answer.item.image_id for answer in mine])) if mine else {}
     fresh: list[AnswerRow] = []
     repeats: list[AnswerRow] = []
     for answer in mine:
@@ -100,15 +119,15 @@ def _complete(version_id: UUID, answers: Sequence[AnswerRow]) -> Completion:
     _write(version_id, fresh)
     _show_newer(fresh)
     changed = [answer.item.image_id for answer in mine]
-    Image.objects.filter(id__in=changed).update(version=F("version") + 1)
+    if changed:
+        _count_up.run(changed)
     transaction.on_commit(lambda: failpoint("after-result-commit"))
     failpoint("before-result-commit")
     return Completion(changed, len(repeats), fenced)
 
 
 def _lock_ours(answers: Sequence[AnswerRow]) -> dict[UUID, int]:
-    rows = Prediction.objects.filter(id__in=[answer.item.id for answer in answers], state="claimed").order_by("id")
-    return dict(rows.select_for_update().values_list("id", "claim"))
+    return dict(_locked.rows([answer.item.id for answer in answers]))
 
 
 def _drop_repeats(repeats: Sequence[AnswerRow], answered: dict[UUID, UUID]) -> None:
@@ -149,10 +168,9 @@ def _write(version_id: UUID, answers: Sequence[AnswerRow]) -> None:
 
 def _show_newer(answers: Sequence[AnswerRow]) -> None:
     """What was asked for is shown already; what a promotion queued again replaces the older answer once it is done."""
-    newer = Prediction.objects.filter(
-        id__in=[answer.item.id for answer in answers], queued_at__gt=F("image__current_prediction__queued_at")
-    )
-    for image_id, prediction_id in newer.values_list("image_id", "id"):
+    if not answers:
+        return
+    for image_id, prediction_id in _newer.rows([answer.item.id for answer in answers]):
         Image.objects.filter(id=image_id).update(current_prediction=prediction_id)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -16,6 +18,7 @@ from classifier.database_time import moments_from_now
 from classifier.failpoints import failpoint
 from classifier.models import Image, Prediction
 from classifier.models.prediction import NOT_ENDED, OPEN
+from classifier.prepared_queries import PreparedQuery, PreparedUpdate
 from classifier.write_transactions import write_transaction
 
 
@@ -77,20 +80,24 @@ def find_work(*, excluding: Collection[tuple[UUID, UUID | None]] = ()) -> Work |
 
     `excluding` names (classifier, wished version) pairs whose model cannot be loaded just now.
     """
+    rows = list(_first_due(excluding)) if excluding else _first_due_at_all.rows()
+    if not rows:
+        return None
+    classifier_id, wished_id, live_id = rows[0]
+    return Work(classifier_id, wished_id, wished_id or live_id)
+
+
+def _first_due(excluding: Collection[tuple[UUID, UUID | None]] = ()) -> QuerySet[Prediction, Any]:
     rows = Prediction.objects.filter(_due()).filter(
         Q(wished_version__isnull=False) | Q(classifier__live_version__isnull=False)
     )
     for classifier_id, wished_id in excluding:
         rows = rows.exclude(classifier_id=classifier_id, wished_version_id=wished_id)
-    first = (
-        rows.order_by("priority", "queued_at")
-        .values_list("classifier_id", "wished_version_id", "classifier__live_version_id")
-        .first()
-    )
-    if first is None:
-        return None
-    classifier_id, wished_id, live_id = first
-    return Work(classifier_id, wished_id, wished_id or live_id)
+    ordered = rows.order_by("priority", "queued_at")
+    return ordered.values_list("classifier_id", "wished_version_id", "classifier__live_version_id")[:1]
+
+
+_first_due_at_all = PreparedQuery(_first_due)
 
 
 def claim_batch(*, work: Work, worker: str, limit: int) -> Claim:
@@ -101,39 +108,61 @@ def claim_batch(*, work: Work, worker: str, limit: int) -> Claim:
     """
     with write_transaction():
         rows = _lock_candidates(work, limit)
-        spent = [row[0] for row in rows if row[2] >= settings.PREDICTION_MAX_FAILURES]
+        spent = [row.id for row in rows if row.failures >= settings.PREDICTION_MAX_FAILURES]
         given_up = _fail_spent(spent) if spent else []
-        rows = [row for row in rows if row[2] < settings.PREDICTION_MAX_FAILURES]
+        rows = [row for row in rows if row.failures < settings.PREDICTION_MAX_FAILURES]
         if not rows:
             return Claim([], given_up)
-        chosen = rows[:1] if rows[0][2] else [row for row in rows if not row[2]]
-        ids = [row[0] for row in chosen]
-        Prediction.objects.filter(_due(), id__in=ids).update(
-            failures=_effective_failures(),
-            state=Prediction.State.CLAIMED,
-            worker=worker,
-            claim=F("claim") + 1,
-            lease_until=moments_from_now(settings.PREDICTION_LEASE_SECONDS),
-        )
-        claimed = (
-            Prediction.objects.filter(id__in=ids, worker=worker, state=Prediction.State.CLAIMED)
-            .order_by("priority", "queued_at")
-            .values_list(
-                "id", "claim", "image_id", "image__storage_key", "image__file_sha256", "image__owner", "failures"
-            )
-        )
-        claim = Claim([ClaimedPrediction(*row) for row in claimed], given_up)
+        chosen = rows[:1] if rows[0].failures else [row for row in rows if not row.failures]
+        ids = [row.id for row in chosen]
+        if _claim_for(settings.PREDICTION_LEASE_SECONDS).run(worker, ids) != len(ids):
+            held = set(_rows_of_worker.rows(worker, ids))
+            chosen = [row for row in chosen if (row.id, row.claim) in held]
+        claim = Claim(chosen, given_up)
     failpoint("after-claim")
     return claim
 
 
-def _lock_candidates(work: Work, limit: int) -> list[tuple[UUID, str, int]]:
-    rows: QuerySet[Prediction] = Prediction.objects.filter(
-        _due(), classifier_id=work.classifier_id, wished_version_id=work.wished_version_id
-    ).order_by("priority", "queued_at")
-    if connection.features.has_select_for_update_skip_locked:
-        rows = rows.select_for_update(skip_locked=True, of=("self",))
-    return list(rows.annotate(spent=_effective_failures()).values_list("id", "state", "spent")[:limit])
+def _lock_candidates(work: Work, limit: int) -> list[ClaimedPrediction]:
+    """The due rows as they will be once claimed: with the next claim number and the failures that count by then."""
+    rows = _candidates(limit).rows(work.classifier_id, work.wished_version_id)
+    return [ClaimedPrediction(*row) for row in rows]
+
+
+@lru_cache(maxsize=128)
+def _candidates(limit: int) -> PreparedQuery:
+    def build(classifier_id: UUID, wished_version_id: UUID | None) -> QuerySet[Prediction, Any]:
+        rows: QuerySet[Prediction] = Prediction.objects.filter(
+            _due(), classifier_id=classifier_id, wished_version_id=wished_version_id
+        ).order_by("priority", "queued_at")
+        if connection.features.has_select_for_update_skip_locked:
+            rows = rows.select_for_update(skip_locked=True, of=("self",))
+        rows = rows.annotate(next_claim=F("claim") + 1, spent=_effective_failures())
+        image = ("image_id", "image__storage_key", "image__file_sha256", "image__owner")
+        return rows.values_list("id", "next_claim", *image, "spent")[:limit]
+
+    return PreparedQuery(build)
+
+
+@lru_cache(maxsize=8)
+def _claim_for(lease_seconds: float) -> PreparedUpdate:
+    def build(worker: str, ids: Sequence[UUID]) -> tuple[QuerySet[Prediction], dict[str, Any]]:
+        return Prediction.objects.filter(_due(), id__in=ids), {
+            "failures": _effective_failures(),
+            "state": Prediction.State.CLAIMED,
+            "worker": worker,
+            "claim": F("claim") + 1,
+            "lease_until": moments_from_now(lease_seconds),
+        }
+
+    return PreparedUpdate(build)
+
+
+_rows_of_worker = PreparedQuery(
+    lambda worker, ids: Prediction.objects.filter(
+        id__in=ids, worker=worker, state=Prediction.State.CLAIMED
+    ).values_list("id", "claim")
+)
 
 
 def _fail_spent(ids: Sequence[UUID]) -> list[UUID]:
