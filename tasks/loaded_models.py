@@ -77,9 +77,9 @@ class LoadedModels:
         logger.error("model_not_loadable", version=str(version_id), error=reason)
         return ModelUnavailable(reason)
 
-    def any_of(self, classifier_id: UUID) -> HeldModel | None:
-        """The most recently used model of a classifier, to go on with while its new version cannot be loaded."""
-        return next((held for held in reversed(self._held.values()) if held.classifier_id == classifier_id), None)
+    def find(self, version_id: UUID | None) -> HeldModel | None:
+        """The model of a version if it is held; loads nothing."""
+        return self._held.get(version_id) if version_id else None
 
     def version_ids(self) -> list[str]:
         """What is held now, most recently used last."""
