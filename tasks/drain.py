@@ -144,8 +144,8 @@ class DrainThread(threading.Thread):
         key = (work.classifier_id, work.wished_version_id)
         try:
             held = self.models.get(work.version_id)
-        except ModelUnavailable as problem:
-            self._alarms[work.version_id] = f"model not loadable: {problem}"
+        except ModelUnavailable:  # the reason may hold paths, so it stands in the log only
+            self._alarms[work.version_id] = f"model version {work.version_id} cannot be loaded; the log says why"
             old = None if work.wished_version_id else self.models.find(self._answering.get(work.classifier_id))
             if old is None:
                 self._unloadable[key] = time.monotonic() + settings.PREDICTION_RETRY_SECONDS

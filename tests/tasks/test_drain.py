@@ -39,7 +39,7 @@ def make_unloadable(monkeypatch: pytest.MonkeyPatch, *versions: UUID) -> None:
 
     def get(self: LoadedModels, version_id: UUID) -> Any:
         if version_id in versions:
-            raise ModelUnavailable("damaged")
+            raise ModelUnavailable("/srv/secret/models/manifest.json was altered")
         return usual(self, version_id)
 
     monkeypatch.setattr(LoadedModels, "get", get)
@@ -119,6 +119,17 @@ def test_live_models_that_do_not_fit_together_are_not_loaded_again_and_again(
     assert len(loads) == 2
 
 
+def test_an_alarm_which_anybody_may_read_shows_no_path(
+    drain: DrainThread, first_version: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_unloadable(monkeypatch, first_version)
+    drain._preload()
+    drain._drain()
+    alarm = WorkerHeartbeat.objects.get().alarm
+    assert str(first_version) in alarm
+    assert "/srv/secret" not in alarm
+
+
 def test_an_alarm_stands_until_that_version_loads_or_is_no_longer_live(
     drain: DrainThread, first_version: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,7 +140,7 @@ def test_an_alarm_stands_until_that_version_loads_or_is_no_longer_live(
         drain._preload()
         drain.models.get(first_version)
         drain._drain()
-        assert "damaged" in WorkerHeartbeat.objects.get().alarm
+        assert str(second) in WorkerHeartbeat.objects.get().alarm
     promote(version=ModelVersion.objects.get(id=first_version), reason="test")
     drain._preload()
     drain._drain()
