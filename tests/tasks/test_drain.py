@@ -111,9 +111,14 @@ def test_live_models_that_do_not_fit_together_are_not_loaded_again_and_again(
     pets = ModelVersion.objects.get()
     version = ModelVersion.objects.create(classifier=other, number=1, digest=pets.digest, manifest=pets.manifest)
     promote(version=version, reason="test")
-    loads: list[Any] = []
+    loads: list[UUID] = []
     usual = LoadedModels._load
-    monkeypatch.setattr(LoadedModels, "_load", lambda self, wanted: (loads.append(wanted), usual(self, wanted))[1])
+
+    def load(self: LoadedModels, wanted: UUID) -> Any:
+        loads.append(wanted)
+        return usual(self, wanted)
+
+    monkeypatch.setattr(LoadedModels, "_load", load)
     for _ in range(3):
         drain._preload()
     assert len(loads) == 2
