@@ -165,6 +165,10 @@ BACKBONE_WEIGHTS_DIR = read_text("BACKBONE_WEIGHTS_DIR", "")
 PREDICTOR = read_text("PREDICTOR", "ml.inference.LoadedModel")
 ORPHAN_OBJECT_SECONDS = read_seconds("ORPHAN_OBJECT_SECONDS", 3 * 3600.0)
 
+# Training (classifier/training_runs.py, tasks/train_loop.py)
+TRAINING_LEASE_SECONDS = read_seconds("TRAINING_LEASE_SECONDS", 45.0)
+TRAINING_POLL_SECONDS = read_seconds("TRAINING_POLL_SECONDS", 15.0)
+
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = False

@@ -55,11 +55,6 @@ class Standing:
     is_cancelled: bool
 
 
-def lease_seconds() -> float:
-    """How long a silent trainer keeps its run."""
-    return float(getattr(settings, "TRAINING_LEASE_SECONDS", 45.0))
-
-
 def request_run(
     *, classifier: Classifier, snapshot: Snapshot, options: Mapping[str, Any], name: str = ""
 ) -> TrainingRun:
@@ -118,7 +113,7 @@ def claim_run(*, run_id: UUID, worker: str) -> ClaimedRun | None:
             failures=Case(
                 When(state=State.RUNNING, then=F("failures") + 1), default=F("failures"), output_field=IntegerField()
             ),
-            lease_until=moments_from_now(lease_seconds()),
+            lease_until=moments_from_now(settings.TRAINING_LEASE_SECONDS),
             started_at=Coalesce(F("started_at"), Now()),
         )
         if not changed:
@@ -128,7 +123,7 @@ def claim_run(*, run_id: UUID, worker: str) -> ClaimedRun | None:
 
 def renew_lease(run: ClaimedRun, *, progress: Mapping[str, Any] | None = None) -> Standing:
     """Say that the trainer lives, and what it does; learn whether it may go on."""
-    changes: dict[str, Any] = {"lease_until": moments_from_now(lease_seconds())}
+    changes: dict[str, Any] = {"lease_until": moments_from_now(settings.TRAINING_LEASE_SECONDS)}
     if progress is not None:
         changes["progress"] = dict(progress)
     with write_transaction():

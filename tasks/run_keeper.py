@@ -8,9 +8,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, connection
 
-from classifier.training_runs import ClaimedRun, lease_seconds, renew_lease
+from classifier.training_runs import ClaimedRun, renew_lease
 
 logger = structlog.get_logger(__name__)
 
@@ -30,7 +31,9 @@ class RunKeeper:
     @property
     def must_stop(self) -> bool:
         """Cancelled, in other hands, or unable to say for a whole lease that it lives."""
-        return self.is_cancelled or self.is_lost or time.monotonic() - self._renewed_at > lease_seconds()
+        return (
+            self.is_cancelled or self.is_lost or time.monotonic() - self._renewed_at > settings.TRAINING_LEASE_SECONDS
+        )
 
     def note(self, phase: str, share: float, remaining_seconds: float | None = None) -> None:
         """What the next renewal will tell who looks at the row."""
@@ -61,7 +64,7 @@ class RunKeeper:
 
     def _keep(self) -> None:
         try:
-            while not self._ended.wait(lease_seconds() / 3):
+            while not self._ended.wait(settings.TRAINING_LEASE_SECONDS / 3):
                 self.renew()
         finally:
             connection.close()

@@ -53,7 +53,7 @@ class TrainLoop(threading.Thread):
                 connection.close()
             except OSError as problem:
                 logger.error("trainer_not_started", error=repr(problem))
-            self._bell.wait(poll_seconds())
+            self._bell.wait(settings.TRAINING_POLL_SECONDS)
             self._bell.clear()
         connection.close()
 
@@ -78,11 +78,6 @@ class TrainLoop(threading.Thread):
                 self._stopping.wait(settings.HEARTBEAT_SECONDS)
         finally:
             connection.close()
-
-
-def poll_seconds() -> float:
-    """How often the loop looks by itself."""
-    return float(getattr(settings, "TRAINING_POLL_SECONDS", 15.0))
 
 
 _current: TrainLoop | None = None

@@ -60,7 +60,7 @@ class TrainStack:
 
 @pytest.fixture
 def trainers(tmp_path: Path) -> Iterator[TrainStack]:
-    stack = Stack(tmp_path / "var", environment={"OMP_NUM_THREADS": "1"})
+    stack = Stack(tmp_path / "var", environment={"OMP_NUM_THREADS": "1", "TRAINING_POLL_SECONDS": "1"})
     (tmp_path / "var").mkdir(exist_ok=True)
     (tmp_path / "tiny.yaml").write_text(CONFIGURATION, encoding="utf-8")
     try:

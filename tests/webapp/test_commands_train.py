@@ -37,7 +37,7 @@ def private_state(settings: Any, tmp_path: Path, rings: list[str], monkeypatch: 
     settings.VAR_DIR = tmp_path / "var"
     settings.MODEL_CACHE_DIR = tmp_path / "var" / "models"
     monkeypatch.setattr("classifier.training_runs.live_sender.send", lambda events: None)
-    monkeypatch.setattr("tasks.run_keeper.lease_seconds", lambda: 1e6)
+    settings.TRAINING_LEASE_SECONDS = 1e6
 
 
 @pytest.fixture
