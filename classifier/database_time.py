@@ -18,5 +18,3 @@ def moments_from_now(seconds: float) -> Any:
 def now_sql() -> str:
     """The database's now in SQL, in the form in which Django stores moments on this engine."""
     return "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')" if connection.vendor == "sqlite" else "STATEMENT_TIMESTAMP()"
-
-

@@ -85,4 +85,3 @@ class LiveSender:
 
 
 live_sender = LiveSender()
-

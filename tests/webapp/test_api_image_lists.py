@@ -67,7 +67,16 @@ def test_what_arrives_meanwhile_does_not_shift_the_pages(pets: Classifier, clien
 
 
 @pytest.mark.parametrize(
-    "query", ["?cursor=nonsense", "?cursor=%F0%9F%91%9F", "?limit=0", "?label=%00", "?limit=201", "?state=lost", "?min_confidence=2"]
+    "query",
+    [
+        "?cursor=nonsense",
+        "?cursor=%F0%9F%91%9F",
+        "?limit=0",
+        "?label=%00",
+        "?limit=201",
+        "?state=lost",
+        "?min_confidence=2",
+    ],
 )
 def test_a_value_that_cannot_be_is_malformed(query: str, pets: Classifier, client: Client) -> None:
     answer: Any = client.get(f"{IMAGES}{query}")
