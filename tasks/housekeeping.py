@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from classifier.datasets import dataset_cache_dir, forget_cached_datasets, remove_orphan_datasets
 from classifier.errors import StorageUnavailable
 from classifier.heartbeats import forget_silent_workers
 from classifier.idempotency import forget_old_keys
@@ -11,6 +12,7 @@ from classifier.models import Classifier
 from classifier.object_storage import purge_leftovers
 from classifier.orphans import remove_orphans
 from classifier.prediction_requests import queue_repredictions
+from classifier.training_checkpoints import remove_orphan_checkpoints
 from tasks.celery_app import app
 
 _SLICE = 2000
@@ -55,6 +57,9 @@ def forget_old_rows() -> None:
     max_retries=3,
 )
 def remove_orphan_objects() -> None:
-    """Objects of the last two days that no row names, and what interrupted writes left behind."""
+    """Objects that no row names (images, packed datasets, checkpoints), and what interrupted writes left behind."""
     remove_orphans()
+    remove_orphan_datasets()
+    remove_orphan_checkpoints()
+    forget_cached_datasets(dataset_cache_dir())
     purge_leftovers()
