@@ -101,7 +101,10 @@ def refuse_too_small(selection: Selection) -> None:
             f"Only {len(selection.labels)} label(s) have a training picture; training needs at least two. Import more."
         )
     if not selection.count(Split.VALIDATION):
-        raise MlError("No picture fell to validation, which takes a tenth of them; a few more pictures are needed.")
+        raise MlError(
+            "No picture of a label that can be learned fell to validation, which takes a tenth of all; "
+            "a few more pictures of each label are needed."
+        )
 
 
 def load_training_data(

@@ -169,7 +169,7 @@ def test_too_few_examples_are_refused_with_advice(tmp_path: Path) -> None:
     with pytest.raises(MlError, match="at least two"):
         refuse_too_small(select_examples([one_label], ["x", "y"]))
     no_validation = pack(tmp_path / "b", ["x", "y"], [plain(seed, place % 2) for place, seed in enumerate(train)])
-    with pytest.raises(MlError, match="validation"):
+    with pytest.raises(MlError, match="fell to validation"):
         refuse_too_small(select_examples([no_validation], ["x", "y"]))
 
 

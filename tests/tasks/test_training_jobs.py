@@ -153,7 +153,7 @@ def test_a_crash_marks_the_run_failed_with_the_reason(
 
 def test_too_few_pictures_fail_the_run_with_a_sentence(tmp_path: Path) -> None:
     import_pictures(name="few", place=str(write_halves(tmp_path / "few", train=2, test=2)))
-    with pytest.raises(Refused, match=r"fell to validation|training picture"):
+    with pytest.raises(Refused, match=r"fell to validation|have a training picture"):
         train(find_classifier("few"))
     assert only_run().state == State.FAILED
 

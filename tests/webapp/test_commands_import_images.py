@@ -52,6 +52,12 @@ def test_a_single_label_is_mentioned(tmp_path: Path) -> None:
     assert "training needs at least two" in out
 
 
+def test_labels_without_a_training_picture_are_mentioned(tmp_path: Path) -> None:
+    counts = {"train/cats": 3, "test/cats": 1, "test/dogs": 1}
+    out, _ = run("import_images", "pets", str(write_folders(tmp_path / "pets", counts)))
+    assert "1 label(s) have no picture to train on yet" in out
+
+
 def test_a_missing_place_is_a_command_error(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="neither a folder nor a file"):
         run("import_images", "pets", str(tmp_path / "gone"))

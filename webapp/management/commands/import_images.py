@@ -85,6 +85,9 @@ def describe_oddities(outcome: ImportOutcome) -> list[str]:
         sentences.append(f"{outcome.duplicates:,} picture(s) occur more than once.")
     if outcome.contradictions:
         sentences.append(f"{outcome.contradictions:,} of these stand under different labels; look at them.")
+    unseen = len(set(outcome.dataset.labels) - set(outcome.dataset.counts.get("train", {})))
+    if unseen:
+        sentences.append(f"{unseen:,} label(s) have no picture to train on yet; bring at least ten of each label.")
     if len(outcome.dataset.labels) < 2:
         sentences.append("There is only one label; training needs at least two.")
     return sentences
