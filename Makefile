@@ -51,6 +51,9 @@ test-postgres: $(READY_TO_TEST) ## rows, claims and faults again, on Debian's Po
 test-faults: $(READY_TO_TEST) ## what may break, broken on purpose, at full length
 	$(THREADS) $(PYTHON) -m pytest -q tests/faults $(ARGS)
 
+bench: $(READY_TO_TEST) ## measure beside the peers and write docs/benchmarks.md; options: make bench ARGS="--rounds 1"
+	$(PYTHON) -m tests.benchmarks $(ARGS)
+
 # Everything is resolved once, with the longest list; the shorter ones follow it.
 COMPILE := $(PYTHON) -m uv pip compile -q --universal --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-header
