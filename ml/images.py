@@ -12,6 +12,16 @@ from ml.silhouettes import bring_to_silhouette, has_dark_ground
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 WORKING_SIDE = 512
+# Mean and spread of ImageNet's red, green and blue, as the networks trained on it were given them: for VGG16 the mean
+# alone, in Caffe's blue-green-red order; since then (pixel / 255 - mean) / spread.
+IMAGENET_MEAN, IMAGENET_SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+IMAGENET_SCALING = {
+    "imagenet_bgr": ((1.0, 1.0, 1.0), (-123.68, -116.779, -103.939)),
+    "imagenet_standard": (
+        tuple(1 / 255 / spread for spread in IMAGENET_SPREAD),
+        tuple(-mean / spread for mean, spread in zip(IMAGENET_MEAN, IMAGENET_SPREAD, strict=True)),
+    ),
+}
 
 
 class UnreadableImage(MlError):  # noqa: N818 - it is named for the picture, as the refusals are
@@ -88,11 +98,19 @@ def grey_bright_on_dark(picture: Image.Image, preprocessing: Preprocessing) -> P
     return bring_to_silhouette(np.array(picture.convert("RGB"), dtype=np.uint8), size)[..., None]
 
 
-def input_scaling(preprocessing: Preprocessing) -> tuple[float, float]:
-    """`(scale, offset)` that the network's first layer applies to uint8 pixels."""
+def input_scaling(preprocessing: Preprocessing) -> tuple[float, float] | tuple[list[float], list[float]]:
+    """`(scale, offset)` that the network's first layer applies to uint8 pixels: for all channels or one for each."""
+    if preprocessing.name in IMAGENET_SCALING:
+        scales, offsets = IMAGENET_SCALING[preprocessing.name]
+        return list(scales), list(offsets)
     if preprocessing.name == "scale_minus1_1":
         return 1 / 127.5, -1.0
     if preprocessing.name == "scale_0_1":
         return 1 / 255, 0.0
     # The black ground stays exactly 0, as the padding of a shift is; 90 is the spread of Fashion-MNIST's grey values.
     return 1 / 90, 0.0
+
+
+def is_blue_first(preprocessing: Preprocessing) -> bool:
+    """Whether the network turns the channels round after scaling them."""
+    return preprocessing.name == "imagenet_bgr"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ml.calibration import energies, softmax
 from ml.data_types import Answer, Floats, MlError, Pixels, Preprocessing
 from ml.device import choose_number_format, grow_gpu_memory
 from ml.images import prepare_image
+from ml.network_parts import list_weights
 from ml.networks import build_network, fold_normalization
 
 WEIGHT_COPIES = 3
@@ -124,9 +126,9 @@ def compile_logits(network: keras.Model, preprocessing: Preprocessing, mirror_av
     return tf.function(answer, input_signature=signature, jit_compile=False)
 
 
-def put_weights(network: keras.Model, weights: dict[str, Any]) -> None:
-    """Raises ArtifactError where names or shapes differ from the network's."""
-    variables = named_weights(network)
+def put_weights(network: keras.Model, weights: dict[str, Any], leave: Collection[str] = ()) -> None:
+    """Into all variables but those to `leave`. Raises ArtifactError where names or shapes differ from the network's."""
+    variables = {name: each for name, each in named_weights(network).items() if name not in leave}
     if set(variables) != set(weights):
         missing, extra = sorted(set(variables) - set(weights)), sorted(set(weights) - set(variables))
         raise ArtifactError(f"The weights do not fit the network: missing {missing[:3]}, unknown {extra[:3]}.")
@@ -138,9 +140,4 @@ def put_weights(network: keras.Model, weights: dict[str, Any]) -> None:
 
 def named_weights(network: keras.Model) -> dict[str, Any]:
     """Layer and variable name → variable, for all that an answer depends on."""
-    return {
-        f"{layer.name}/{variable.name}": variable
-        for layer in network.layers
-        for variable in layer.weights
-        if not variable.name.startswith("seed_generator")
-    }
+    return {name: variable for layer in network.layers for name, variable in list_weights(layer).items()}

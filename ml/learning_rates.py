@@ -1,4 +1,4 @@
-"""The course of the learning rate over a run: a linear warm-up, then half a cosine down to almost nothing."""
+"""The optimizer and the course of its learning rate: a linear warm-up, then half a cosine down to almost nothing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 from keras import ops
+
+from ml.data_types import TrainingSettings
 
 
 @keras.saving.register_keras_serializable(package="whatsit")
@@ -28,3 +30,12 @@ class WarmUpCosine(keras.optimizers.schedules.LearningRateSchedule):  # type: ig
 
     def get_config(self) -> dict[str, Any]:
         return {"peak": self.peak, "warm_up_steps": self.warm_up_steps, "total_steps": self.total_steps}
+
+
+def make_optimizer(settings: TrainingSettings, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """AdamW (arXiv 1711.05101); norms and biases are not decayed."""
+    total = settings.epochs * steps_per_epoch
+    rate = WarmUpCosine(settings.peak_learning_rate, round(settings.warm_up_share * total), total)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer

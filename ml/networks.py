@@ -1,4 +1,4 @@
-"""The networks we train from scratch, by name. Each is one flat graph: Grad-CAM can reach its last convolution."""
+"""The networks by name, and the one we train from scratch. Each is a flat graph: explanations reach every layer."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from ml.data_types import MlError, Preprocessing
+from ml.data_types import Preprocessing
 from ml.images import input_scaling
+from ml.network_parts import LAST_CONVOLUTION, PENULTIMATE, UnknownNetworkError
 from ml.normalization import FusedBatchNormalization
+from ml.transfer_network import transfer
 
-LAST_CONVOLUTION = "last_convolution"
-PENULTIMATE = "pooled"
+__all__ = ["LAST_CONVOLUTION", "PENULTIMATE", "UnknownNetworkError", "build_network", "fold_normalization"]
+
 NORM_SUFFIX = "_norm"
 NORM_EPSILON = 1e-3
 
 Weights = NDArray[np.float32]
-
-
-class UnknownNetworkError(MlError):
-    """The name or settings of a network are not ones this version can build."""
 
 
 def build_network(
@@ -128,4 +126,4 @@ def fold_normalization(weights: Mapping[str, Weights]) -> dict[str, Weights]:
     return folded
 
 
-NETWORKS: dict[str, Callable[..., keras.Model]] = {"small_residual": small_residual}
+NETWORKS: dict[str, Callable[..., keras.Model]] = {"small_residual": small_residual, "transfer": transfer}

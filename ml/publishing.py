@@ -28,21 +28,29 @@ EVALUATION_BATCH = 256
 
 
 def publish(
-    network: keras.Model, data: TrainingData, settings: TrainingSettings, folder: Path, run: dict[str, Any]
+    network: keras.Model,
+    data: TrainingData,
+    settings: TrainingSettings,
+    folder: Path,
+    run: dict[str, Any],
+    measured: tuple[Floats, Floats] | None = None,
 ) -> dict[str, Any]:
-    """Write the artifact of a trained network; returns its metrics. Only figures, no choice, come from the holdout."""
+    """Write the artifact of a trained network; returns its metrics. Only figures, no choice, come from the holdout.
+
+    `measured` are its logits for validation and holdout, where the caller has them already.
+    """
     mirror_average = settings.mirror and settings.mirror_average
-    logits = compile_logits(network, data.preprocessing, mirror_average)
-    validation = predict_logits(logits, data.validation.images)
+    if measured is None:
+        logits = compile_logits(network, data.preprocessing, mirror_average)
+        measured = predict_logits(logits, data.validation.images), predict_logits(logits, data.holdout.images)
+    validation, holdout = measured
     temperature = fit_temperature(validation, data.validation.labels)
     scores = softmax(validation, temperature)
     thresholds = find_thresholds(scores, data.validation.labels, settings.target_precision)
     limits = np.asarray(thresholds.per_label)
     metrics = {
         "validation": describe(validation, data.validation, data.labels, temperature, limits),
-        "holdout": describe(
-            predict_logits(logits, data.holdout.images), data.holdout, data.labels, temperature, limits
-        ),
+        "holdout": describe(holdout, data.holdout, data.labels, temperature, limits),
         "run": run,
         "examples": {"train": len(data.train), "validation": len(data.validation), "holdout": len(data.holdout)},
     }

@@ -15,11 +15,15 @@ from ml.averaging import AveragedWeights
 from ml.checkpoints import read_checkpoint, write_checkpoint
 from ml.data_types import MlError, Progress, TrainingData, TrainingOutcome, TrainingSettings
 from ml.device import choose_number_format, grow_gpu_memory
+from ml.feature_cache import FeatureStore
 from ml.inference import compile_logits
-from ml.learning_rates import WarmUpCosine
+from ml.learning_rates import make_optimizer
 from ml.networks import build_network
 from ml.pipelines import AugmentedBatches
 from ml.publishing import measure_logits, predict_logits, publish
+from ml.recipes import resolve_recipe
+from ml.run_callback import RunCallback, StoppedError, describe_curve
+from ml.transfer import train_transfer
 
 
 def train(
@@ -30,17 +34,24 @@ def train(
     on_progress: Callable[[Progress], None],
     should_stop: Callable[[], bool],
     checkpoint: Path | None = None,
+    weights_folder: Path | None = None,
+    feature_store: FeatureStore | None = None,
 ) -> TrainingOutcome:
     """Train, calibrate on validation, measure on the holdout, write the artifact into `folder` (which must not exist).
 
     `on_progress` hears every step and every epoch; `should_stop` is asked after every step, and a stopped run writes
     no artifact. With `checkpoint` (a file) the state is written after each epoch, and a run that finds one there goes
     on from it: on a CPU it ends with the weights of an uninterrupted run, since the batches of an epoch follow from
-    (seed, epoch). Raises MlError for data too small to train on.
+    (seed, epoch). `weights_folder` holds weights of backbones, `feature_store` the features of earlier runs; both
+    are for the recipe `transfer`. Raises MlError for data too small to train on and for missing weights.
     """
     check_data(data)
     grow_gpu_memory()
+    settings = resolve_recipe(settings, data, weights_folder)
     started = time.monotonic()
+    if settings.recipe == "transfer":
+        watch = on_progress, should_stop
+        return train_transfer(data, settings, folder, *watch, checkpoint, weights_folder, feature_store)
     run = TrainingRun(data, settings, on_progress, should_stop, checkpoint)
     finished = run.fit()
     metrics: dict[str, Any] = {}
@@ -91,7 +102,7 @@ class TrainingRun:
         self.average = AveragedWeights(self.network, settings.average_momentum)
         self.logits = compile_logits(self.network, data.preprocessing, settings.mirror and settings.mirror_average)
         self.history: list[Progress] = []
-        self.epochs_done = 0
+        self.epochs, self.epochs_done = settings.epochs, 0
 
     def fit(self) -> bool:
         """Run the epochs that are missing; False where the run was stopped before its end."""
@@ -119,7 +130,10 @@ class TrainingRun:
         }
         return {f"{part}/{index}": each for part, members in parts.items() for index, each in enumerate(members)}
 
-    def end_epoch(self, news: Progress) -> None:
+    def end_step(self, step: int) -> None:
+        self.average.update(step)
+
+    def end_epoch(self, news: Progress) -> bool:
         """Measure the averaged weights on validation, write the checkpoint, tell."""
         with self.average.in_place():
             logits = predict_logits(self.logits, self.data.validation.images)
@@ -130,69 +144,17 @@ class TrainingRun:
         if self.checkpoint is not None:
             write_checkpoint(self.checkpoint, self.state(), self.epochs_done, self.data.fingerprint, self.settings)
         self.on_progress(told)
+        return True
 
     def describe(self) -> dict[str, Any]:
         """How the run went, for the manifest: number format, seconds, the curve."""
         seconds = sum(each.elapsed_seconds for each in self.history[-1:])
-        curve = [
-            {
-                "epoch": each.epoch + 1,
-                "loss": round(each.loss, 5),
-                "accuracy": round(each.accuracy, 5),
-                "validation_loss": each.validation_loss,
-                "validation_accuracy": each.validation_accuracy,
-            }
-            for each in self.history
-        ]
-        return {"number_format": self.number_format, "seconds": round(seconds, 1), "curve": curve}
-
-
-class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Carries Keras' hooks to the run: averaging, news, stopping."""
-
-    def __init__(self, run: TrainingRun) -> None:
-        super().__init__()
-        self.run = run
-        self.epoch = 0
-        self.started = time.monotonic()
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self.run.average.update(self.epoch * len(self.run.batches) + batch + 1)
-        self.run.on_progress(self.news(batch + 1, logs or {}))
-        if self.run.should_stop():
-            raise StoppedError
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.run.end_epoch(self.news(len(self.run.batches), logs or {}))
-
-    def news(self, step: int, logs: dict[str, float]) -> Progress:
-        return Progress(
-            epoch=self.epoch,
-            epochs=self.run.settings.epochs,
-            step=step,
-            steps_per_epoch=len(self.run.batches),
-            loss=float(logs.get("loss", 0.0)),
-            accuracy=float(logs.get("accuracy", 0.0)),
-            learning_rate=float(self.run.optimizer.learning_rate),
-            elapsed_seconds=time.monotonic() - self.started,
-        )
-
-
-class StoppedError(Exception):
-    """Leaves Keras' loop in the middle of an epoch."""
+        return {
+            "number_format": self.number_format,
+            "seconds": round(seconds, 1),
+            "curve": describe_curve(self.history),
+        }
 
 
 def network_settings(settings: TrainingSettings) -> dict[str, Any]:
     return {"dropout": settings.dropout, **settings.network_settings}
-
-
-def make_optimizer(settings: TrainingSettings, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """AdamW (arXiv 1711.05101); norms and biases are not decayed."""
-    total = settings.epochs * steps_per_epoch
-    rate = WarmUpCosine(settings.peak_learning_rate, round(settings.warm_up_share * total), total)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
