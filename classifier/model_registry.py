@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.contrib.auth.models import User
@@ -93,6 +94,12 @@ def roll_back(*, classifier: Classifier, user: User | None = None) -> ModelVersi
         raise Conflict("There is no earlier live version to go back to.")
     promote(version=promotion.previous, reason=f"{_ROLLED_BACK} v{promotion.version.number}", user=user)
     return promotion.previous
+
+
+def version_live_before(version_id: UUID) -> UUID | None:
+    """The version that the newest promotion of this one replaced; None if it replaced none."""
+    changes = LiveVersionChange.objects.filter(version_id=version_id, previous__isnull=False)
+    return changes.values_list("previous_id", flat=True).first()
 
 
 def reject(*, version: ModelVersion, verdict: dict[str, Any]) -> None:

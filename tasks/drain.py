@@ -18,6 +18,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 
 from classifier.heartbeats import beat, forget_worker
 from classifier.live_updates import live_sender, prediction_events
+from classifier.model_registry import version_live_before
 from classifier.models import Classifier
 from classifier.predictions import Claim, ClaimedPrediction, Work, claim_batch, find_work, release_predictions
 from tasks.batches import predict_claimed
@@ -146,13 +147,28 @@ class DrainThread(threading.Thread):
             held = self.models.get(work.version_id)
         except ModelUnavailable:  # the reason may hold paths, so it stands in the log only
             self._alarms[work.version_id] = f"model version {work.version_id} cannot be loaded; the log says why"
-            old = None if work.wished_version_id else self.models.find(self._answering.get(work.classifier_id))
-            if old is None:
+            stand_in = None if work.wished_version_id else self._stand_in(work)
+            if stand_in is None:
                 self._unloadable[key] = time.monotonic() + settings.PREDICTION_RETRY_SECONDS
-            return old
+            return stand_in
         self._alarms.pop(work.version_id, None)
         if not work.wished_version_id:
             self._answering[work.classifier_id] = work.version_id
+        return held
+
+    def _stand_in(self, work: Work) -> HeldModel | None:
+        """What answered until now; in a process that has just started, the version that was live before this one."""
+        held = self.models.find(self._answering.get(work.classifier_id))
+        if held is not None:
+            return held
+        before = version_live_before(work.version_id)
+        if before is None:
+            return None
+        try:
+            held = self.models.get(before)
+        except ModelUnavailable:
+            return None
+        self._answering[work.classifier_id] = before
         return held
 
     def _excluded(self) -> list[tuple[UUID, UUID | None]]:

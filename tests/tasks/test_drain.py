@@ -87,6 +87,41 @@ def test_while_the_new_version_does_not_load_the_one_it_replaced_answers(
     assert answered_by(image) == first_version
 
 
+def test_after_a_restart_the_version_that_was_live_before_stands_in_for_one_that_does_not_load(
+    drain: DrainThread, first_version: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = UUID(install_stub_version(2))
+    make_unloadable(monkeypatch, second)
+    image = upload(1).images[0]
+    drain._drain()
+    assert answered_by(image) == first_version
+    drain._last_beat = 0.0
+    drain._beat()
+    assert str(second) in WorkerHeartbeat.objects.get().alarm
+
+
+def test_when_the_version_before_does_not_load_either_the_pictures_wait(
+    drain: DrainThread, first_version: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = UUID(install_stub_version(2))
+    make_unloadable(monkeypatch, first_version, second)
+    image = upload(1).images[0]
+    drain._drain()
+    assert Prediction.objects.get(image=image).state == "queued"
+
+
+def test_a_version_asked_for_by_name_that_does_not_load_has_no_stand_in(
+    drain: DrainThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = UUID(install_stub_version(2))
+    make_unloadable(monkeypatch, second)
+    image = upload(1).images[0]
+    named = request_prediction(image=image, wished_version=ModelVersion.objects.get(id=second), priority=0)
+    drain._drain()
+    named.refresh_from_db()
+    assert named.state == "queued"
+
+
 def test_a_version_that_was_only_asked_for_by_name_never_stands_in_for_the_live_one(
     drain: DrainThread, first_version: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
