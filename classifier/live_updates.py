@@ -13,9 +13,8 @@ from uuid import UUID
 import structlog
 from channels.layers import get_channel_layer
 
-from classifier.models import Image
 from classifier.owners import live_group
-from classifier.presentation import describable, describe_image
+from classifier.presentation import describe_image, read_describable
 
 logger = structlog.get_logger(__name__)
 
@@ -27,7 +26,7 @@ Event = dict[str, Any]
 def prediction_events(image_ids: Sequence[UUID]) -> dict[str, list[Event]]:
     """One event per image, gathered by the group that may hear it. One query."""
     events: dict[str, list[Event]] = defaultdict(list)
-    for image in describable(Image.objects.filter(id__in=image_ids)):
+    for image in read_describable(image_ids):
         events[live_group(image.owner)].append({"type": "prediction", "item": describe_image(image)})
     return events
 

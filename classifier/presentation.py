@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import TypedDict
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db import connection
+from django.db.models import Model, QuerySet
 
-from classifier.models import Image, ModelVersion, Prediction
+from classifier.models import Classifier, Image, ModelVersion, Prediction
+from classifier.prepared_queries import PreparedQuery
 
 
 class Score(TypedDict):
@@ -62,6 +64,35 @@ def _version_facts(version_id: UUID) -> tuple[int, tuple[str, ...]]:
 def describable(images: QuerySet[Image]) -> QuerySet[Image]:
     """The same images with everything `describe_image` reads, in one query."""
     return images.select_related("classifier", "current_prediction")
+
+
+def _columns(model: type[Model]) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields]
+
+
+_IMAGE, _PREDICTION = _columns(Image), _columns(Prediction)
+# Every batch asks this; building the query costs more than running it, and whole classifiers are not needed.
+_described = PreparedQuery(
+    lambda ids: Image.objects.filter(id__in=ids).values_list(
+        *_IMAGE, "classifier__slug", *(f"current_prediction__{name}" for name in _PREDICTION)
+    )
+)
+
+
+def read_describable(image_ids: Sequence[UUID]) -> list[Image]:
+    """These images as `describable` reads them, only faster; of their classifiers just the slug is there."""
+    if not image_ids:
+        return []
+    images = []
+    slugs: dict[str, Classifier] = {}
+    for row in _described.rows(list(image_ids)):
+        image = Image.from_db(connection.alias, _IMAGE, row[: len(_IMAGE)])
+        slug, values = row[len(_IMAGE)], row[len(_IMAGE) + 1 :]
+        image.classifier = slugs.setdefault(slug, Classifier(id=image.classifier_id, slug=slug))
+        if image.current_prediction_id is not None:
+            image.current_prediction = Prediction.from_db(connection.alias, _PREDICTION, values)
+        images.append(image)
+    return images
 
 
 def describe_image(image: Image, *, duplicate: bool = False) -> ImageItem:

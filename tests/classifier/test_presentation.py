@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from classifier.models import Classifier, Image, Prediction
 from classifier.prediction_results import AnswerRow, complete_batch
 from classifier.predictions import claim_batch, find_work
-from classifier.presentation import describable, describe_image, describe_images, describe_prediction
+from classifier.presentation import describable, describe_image, describe_images, describe_prediction, read_describable
 from tests.row_makers import MakeImages, upload
 
 pytestmark = pytest.mark.django_db
@@ -111,3 +112,13 @@ def test_scores_stay_with_the_labels_of_the_version_that_gave_them(pets: Classif
     pets.labels.filter(name="bird").update(name="finch")
     prediction = Prediction.objects.get()
     assert describe_prediction(prediction)["label"] == "bird"
+
+
+def test_the_fast_way_of_reading_describes_the_same(pets: Classifier, make_images: MakeImages) -> None:
+    images = make_images(3)
+    Prediction.objects.filter(image=images[0]).update(state="failed", failure_code="x", done_at=timezone.now())
+    Image.objects.filter(id=images[1].id).update(current_prediction=None, name="„ü“")
+    ids = [image.id for image in images]
+    expected = {image.id: describe_image(image) for image in describable(Image.objects.filter(id__in=ids))}
+    assert {image.id: describe_image(image) for image in read_describable(ids)} == expected
+    assert read_describable([]) == []
