@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.db import IntegrityError
+from django.db import DatabaseError
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from classifier.doorbell import ring_after_commit
+from classifier.errors import Conflict
 from classifier.models import Classifier, Image, ModelVersion, Prediction
 from classifier.models.prediction import OPEN
 from classifier.prepared_inserts import insert_rows
-from classifier.write_transactions import write_transaction
+from classifier.write_transactions import surely_rolled_back, write_transaction
+
+_ATTEMPTS = 4
 
 
 def _new_prediction(image: Image, wished_version: ModelVersion | None, priority: int) -> Prediction:
@@ -47,17 +50,19 @@ def open_predictions(
 def request_prediction(*, image: Image, wished_version: ModelVersion | None, priority: int) -> Prediction:
     """Ask again for an image: the open wish if there is one, the answer if that version gave it, else a new wish.
 
-    A failed prediction is put back in the queue with its failures forgotten.
+    A failed prediction is put back in the queue with its failures forgotten. Raises Conflict.
     """
-    for _ in range(2):
+    for _ in range(_ATTEMPTS):
         try:
             with write_transaction():
                 prediction = _ask(image, wished_version, priority)
                 ring_after_commit()
                 return prediction
-        except IntegrityError:
-            continue  # somebody asked the same at the same moment: the second look finds their row
-    return _open_wish(image, wished_version) or _ask(image, wished_version, priority)
+        except DatabaseError as problem:
+            # Somebody asked the same at the same moment: the next look finds their row.
+            if not surely_rolled_back(problem):
+                raise
+    raise Conflict("This picture is being asked for by somebody else just now. Try again in a moment.")
 
 
 def _open_wish(image: Image, wished_version: ModelVersion | None) -> Prediction | None:

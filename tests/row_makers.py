@@ -13,7 +13,8 @@ from classifier.classifiers import create_classifier
 from classifier.model_registry import promote, register_version
 from classifier.models import Classifier, Image, ModelVersion, Prediction
 from classifier.owners import Owner
-from classifier.uploads import SentFile, UploadAnswer, accept_upload
+from classifier.upload_requests import SentFile, UploadAnswer
+from classifier.uploads import accept_upload
 
 LABELS = ["cat", "dog", "bird"]
 VISITOR = Owner("visitor", "test-visitor")

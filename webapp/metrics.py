@@ -15,7 +15,7 @@ from classifier.heartbeats import live_workers, skewed_workers
 from classifier.models import Classifier, Prediction, WorkerHeartbeat
 from classifier.models.prediction import OPEN
 from classifier.predictions import oldest_open_age_seconds
-from classifier.uploads import NothingAccepted, UploadAnswer
+from classifier.upload_requests import NothingAccepted, UploadAnswer
 
 UPLOADS = Counter("whatsit_uploads", "Pictures accepted, by kind.", ["kind"])
 REFUSALS = Counter("whatsit_refusals", "Pictures or requests refused, by code.", ["code"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from classifier.model_registry import promote
 from classifier.models import Classifier, IdempotencyKey, Image, Prediction
 from classifier.object_storage import list_objects, read_object
 from classifier.owners import Owner
-from classifier.uploads import NothingAccepted, SentFile, UploadAnswer, accept_upload
+from classifier.upload_requests import NothingAccepted, SentFile, UploadAnswer
+from classifier.uploads import accept_upload
 from tests.row_makers import LABELS, VISITOR, make_version, png_bytes, upload
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +25,7 @@ OTHER = Owner("visitor", "somebody-else")
 
 
 def send(*files: SentFile, owner: Owner = VISITOR, **options: Any) -> UploadAnswer:
-    return accept_upload(files=files, owner=owner, source="api", priority=Prediction.PROGRAM, **options)
+    return accept_upload(**{"files": files, "owner": owner, "source": "api", "priority": Prediction.PROGRAM, **options})
 
 
 def picture(seed: int, name: str = "") -> SentFile:
@@ -166,7 +168,7 @@ def test_a_storage_that_fails_is_told_and_leaves_no_rows(pets: Classifier, monke
     def fail(key: str, data: bytes) -> None:
         raise StorageUnavailable
 
-    monkeypatch.setattr("classifier.uploads.write_verified", fail)
+    monkeypatch.setattr("classifier.arriving_images.write_verified", fail)
     with pytest.raises(StorageUnavailable):
         send(picture(1), idempotency_key="k")
     assert not Image.objects.exists()
@@ -183,7 +185,7 @@ def test_a_storage_that_fails_at_the_second_picture_keeps_nothing_of_the_first(
             raise StorageUnavailable
         real(key, data)
 
-    monkeypatch.setattr("classifier.uploads.write_verified", fail_second)
+    monkeypatch.setattr("classifier.arriving_images.write_verified", fail_second)
     with pytest.raises(StorageUnavailable):
         send(picture(1), picture(2))
     assert not Image.objects.exists()
@@ -215,7 +217,7 @@ def test_an_equal_picture_that_was_faster_wins_and_our_file_goes(
         if others:
             upload(others.pop())
 
-    monkeypatch.setattr("classifier.uploads.write_verified", write)
+    monkeypatch.setattr("classifier.arriving_images.write_verified", write)
     answer = send(picture(1))
     image = Image.objects.get()
     assert (answer.images[0].id, answer.duplicates) == (image.id, frozenset({image.id}))
@@ -274,3 +276,23 @@ def test_an_image_deleted_since_is_left_out_of_a_repeat(pets: Classifier) -> Non
     Image.objects.filter(id=first.images[0].id).delete()
     again = send(picture(1), picture(2), idempotency_key="k")
     assert [image.id for image in again.images] == [first.images[1].id]
+
+
+def test_a_file_is_stored_before_the_next_is_read(pets: Classifier) -> None:
+    stored_when_read: list[int] = []
+
+    def reader(seed: int) -> Callable[[], bytes]:
+        def read() -> bytes:
+            stored_when_read.append(sum(1 for _ in list_objects("images/")))
+            return png_bytes(seed)
+
+        return read
+
+    send(*(SentFile(f"{seed}.png", reader(seed)) for seed in range(3)))
+    assert stored_when_read == [0, 1, 2]
+
+
+def test_a_picture_that_waits_in_bulk_is_raised_when_a_person_sends_it(pets: Classifier) -> None:
+    send(picture(1), priority=Prediction.BULK)
+    send(picture(1), priority=Prediction.PERSON_WAITS)
+    assert list(Prediction.objects.values_list("priority", flat=True)) == [Prediction.PERSON_WAITS]

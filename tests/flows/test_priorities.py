@@ -15,7 +15,8 @@ pytestmark = pytest.mark.processes
 QUEUE_BULK_ROWS = """
 from django.db import connection
 from classifier.models import Classifier, Image, Prediction
-from classifier.uploads import accept_upload, SentFile
+from classifier.upload_requests import SentFile
+from classifier.uploads import accept_upload
 from classifier.owners import Owner
 from tests.row_makers import png_bytes
 sent, owner = [SentFile('t.png', png_bytes(1))], Owner('visitor', 'bulk')

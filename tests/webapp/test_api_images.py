@@ -266,7 +266,7 @@ def test_storage_trouble_is_503_with_a_time_to_come_back_and_no_rows(
     def fail(key: str, data: bytes) -> None:
         raise StorageUnavailable
 
-    monkeypatch.setattr("classifier.uploads.write_verified", fail)
+    monkeypatch.setattr("classifier.arriving_images.write_verified", fail)
     answer = send(client, 1, key="k")
     assert error_of(answer) == (503, "try_later")
     assert int(answer["Retry-After"]) > 0

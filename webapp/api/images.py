@@ -6,7 +6,6 @@ import json
 from http import HTTPStatus
 from typing import Annotated
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from ninja import File, Form, Header, Path, Query, Router, Schema
@@ -20,10 +19,12 @@ from classifier.models import Image, Prediction
 from classifier.page_cursors import read_cursor, write_cursor
 from classifier.prediction_requests import request_prediction
 from classifier.presentation import ImageItem, describable, describe_image
-from classifier.uploads import SentFile, UploadAnswer, accept_upload, find_version
+from classifier.upload_requests import UploadAnswer
+from classifier.uploads import accept_upload, find_version
 from webapp import metrics
 from webapp.access import get_image, visible_images
 from webapp.api.schemas import Error, ImageOut, ImagePageOut, PredictionIn, UploadOut
+from webapp.sent_files import sent_file
 
 router = Router(tags=["images"])
 _ERRORS = {
@@ -53,7 +54,7 @@ def send_images(
     Idempotency-Key get the first answer."""
     try:
         answer = accept_upload(
-            files=[read_file(part) for part in file],
+            files=[sent_file(part) for part in file],
             owner=request.auth,  # type: ignore[attr-defined] # set by webapp.api.identity
             source=upload_source(request),
             priority=Prediction.PERSON_WAITS if upload_source(request) == Image.Source.PAGE else Prediction.PROGRAM,
@@ -67,11 +68,6 @@ def send_images(
     metrics.count_upload(answer)
     _ask_to_wait(request, answer, wait)
     return HttpResponse(render_answer(answer), content_type="application/json", status=HTTPStatus.CREATED)
-
-
-def read_file(part: UploadedFile) -> SentFile:
-    """The part's bytes, one more than allowed at most: the gate then says that it is too large."""
-    return SentFile(part.name or "", part.read(settings.UPLOAD_MAX_BYTES + 1))
 
 
 def upload_source(request: HttpRequest) -> str:

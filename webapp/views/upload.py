@@ -16,9 +16,11 @@ from django.views.decorators.http import require_http_methods
 
 from classifier.errors import NotAllowed, Refused, WhatsitError
 from classifier.models import Classifier, Image, Prediction
-from classifier.uploads import NothingAccepted, RefusedFile, SentFile, UploadAnswer, accept_upload
+from classifier.upload_requests import NothingAccepted, RefusedFile, UploadAnswer
+from classifier.uploads import accept_upload
 from webapp import metrics
 from webapp.access import asking_owner
+from webapp.sent_files import sent_file
 from webapp.views.sent_images import describe_sent_images
 
 _SENTENCES_SHOWN = 10
@@ -91,7 +93,7 @@ def _accept(request: HttpRequest) -> UploadAnswer:
     if not parts:
         raise Refused("malformed_request", "Choose at least one picture first.")
     return accept_upload(
-        files=[SentFile(part.name or "", part.read(settings.UPLOAD_MAX_BYTES + 1)) for part in parts],
+        files=[sent_file(part) for part in parts],
         owner=asking_owner(request),
         source=Image.Source.PAGE,
         priority=Prediction.PERSON_WAITS,

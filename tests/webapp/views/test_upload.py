@@ -183,7 +183,7 @@ def test_a_store_that_is_away_is_no_success(client: Client, pets: Classifier, mo
     def away(key: str, data: bytes) -> None:
         raise StorageUnavailable
 
-    monkeypatch.setattr("classifier.uploads.write_verified", away)
+    monkeypatch.setattr("classifier.arriving_images.write_verified", away)
     answer = client.post("/", {"file": picture(1)})
     assert answer.status_code == 503
     assert "Nothing was stored" in answer.content.decode()
