@@ -8,7 +8,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -17,289 +16,571 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Classifier',
+            name="Classifier",
             fields=[
-                ('id', models.UUIDField(default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
-                ('slug', models.SlugField(max_length=60, unique=True)),
-                ('name', models.CharField(max_length=120)),
-                ('is_default', models.BooleanField(default=False, help_text='Answers uploads that name no classifier.')),
-                ('target_precision', models.FloatField(default=0.9, help_text='How often a confident answer must be right; below it the answer is shown as unsure.', validators=[django.core.validators.MinValueValidator(0.5), django.core.validators.MaxValueValidator(0.999)])),
-                ('left_right_differ', models.BooleanField(default=False, help_text='Training must not mirror pictures (letters, left or right hands).')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("slug", models.SlugField(max_length=60, unique=True)),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "is_default",
+                    models.BooleanField(default=False, help_text="Answers uploads that name no classifier."),
+                ),
+                (
+                    "target_precision",
+                    models.FloatField(
+                        default=0.9,
+                        help_text="How often a confident answer must be right; below it the answer is shown as unsure.",
+                        validators=[
+                            django.core.validators.MinValueValidator(0.5),
+                            django.core.validators.MaxValueValidator(0.999),
+                        ],
+                    ),
+                ),
+                (
+                    "left_right_differ",
+                    models.BooleanField(
+                        default=False, help_text="Training must not mirror pictures (letters, left or right hands)."
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ['slug'],
+                "ordering": ["slug"],
             },
         ),
         migrations.CreateModel(
-            name='WorkerHeartbeat',
+            name="WorkerHeartbeat",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('worker', models.CharField(max_length=120, unique=True)),
-                ('queue', models.CharField(max_length=20)),
-                ('started_at', models.DateTimeField()),
-                ('seen_at', models.DateTimeField(db_index=True)),
-                ('device', models.CharField(blank=True, default='', max_length=80)),
-                ('loaded_versions', models.JSONField(blank=True, default=list)),
-                ('batch_size', models.PositiveIntegerField(default=0)),
-                ('images_done', models.PositiveBigIntegerField(default=0)),
-                ('counters', models.JSONField(blank=True, default=dict, help_text='Sums since the worker started, for /metrics.')),
-                ('alarm', models.CharField(blank=True, default='', max_length=300)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("worker", models.CharField(max_length=120, unique=True)),
+                ("queue", models.CharField(max_length=20)),
+                ("started_at", models.DateTimeField()),
+                ("seen_at", models.DateTimeField(db_index=True)),
+                ("device", models.CharField(blank=True, default="", max_length=80)),
+                ("loaded_versions", models.JSONField(blank=True, default=list)),
+                ("batch_size", models.PositiveIntegerField(default=0)),
+                ("images_done", models.PositiveBigIntegerField(default=0)),
+                (
+                    "counters",
+                    models.JSONField(
+                        blank=True, default=dict, help_text="Sums since the worker started, for /metrics."
+                    ),
+                ),
+                ("alarm", models.CharField(blank=True, default="", max_length=300)),
             ],
             options={
-                'ordering': ['worker'],
+                "ordering": ["worker"],
             },
         ),
         migrations.CreateModel(
-            name='IdempotencyKey',
+            name="IdempotencyKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('scope', models.CharField(help_text='The token, user or visitor that sent it.', max_length=80)),
-                ('key', models.CharField(max_length=200)),
-                ('fingerprint', models.CharField(max_length=64)),
-                ('answer', models.JSONField()),
-                ('created_at', models.DateTimeField(auto_now_add=True, db_index=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("scope", models.CharField(help_text="The token, user or visitor that sent it.", max_length=80)),
+                ("key", models.CharField(max_length=200)),
+                ("fingerprint", models.CharField(max_length=64)),
+                ("answer", models.JSONField()),
+                ("created_at", models.DateTimeField(auto_now_add=True, db_index=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('scope', 'key'), name='idempotency_key_once')],
+                "constraints": [models.UniqueConstraint(fields=("scope", "key"), name="idempotency_key_once")],
             },
         ),
         migrations.CreateModel(
-            name='Image',
+            name="Image",
             fields=[
-                ('id', models.UUIDField(default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
-                ('owner', models.CharField(max_length=80)),
-                ('name', models.CharField(blank=True, max_length=255)),
-                ('sha256', models.CharField(db_index=True, help_text='Of the bytes that were sent.', max_length=64)),
-                ('file_sha256', models.CharField(help_text='Of the stored file; the worker checks it.', max_length=64)),
-                ('content', models.CharField(help_text='SHA-256 over mode, size and pixels of the normalised picture.', max_length=64)),
-                ('difference_hash', models.BinaryField(max_length=32)),
-                ('storage_key', models.CharField(max_length=200, unique=True)),
-                ('format', models.CharField(max_length=4)),
-                ('width', models.PositiveIntegerField()),
-                ('height', models.PositiveIntegerField()),
-                ('original_width', models.PositiveIntegerField()),
-                ('original_height', models.PositiveIntegerField()),
-                ('size_bytes', models.PositiveIntegerField()),
-                ('notes', models.JSONField(blank=True, default=list)),
-                ('source', models.CharField(choices=[('page', 'Page'), ('api', 'Api'), ('command', 'Command'), ('broker', 'Broker')], max_length=8)),
-                ('version', models.PositiveBigIntegerField(default=1)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('classifier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='images', to='classifier.classifier')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("owner", models.CharField(max_length=80)),
+                ("name", models.CharField(blank=True, max_length=255)),
+                ("sha256", models.CharField(db_index=True, help_text="Of the bytes that were sent.", max_length=64)),
+                ("file_sha256", models.CharField(help_text="Of the stored file; the worker checks it.", max_length=64)),
+                (
+                    "content",
+                    models.CharField(
+                        help_text="SHA-256 over mode, size and pixels of the normalised picture.", max_length=64
+                    ),
+                ),
+                ("difference_hash", models.BinaryField(max_length=32)),
+                ("storage_key", models.CharField(max_length=200, unique=True)),
+                ("format", models.CharField(max_length=4)),
+                ("width", models.PositiveIntegerField()),
+                ("height", models.PositiveIntegerField()),
+                ("original_width", models.PositiveIntegerField()),
+                ("original_height", models.PositiveIntegerField()),
+                ("size_bytes", models.PositiveIntegerField()),
+                ("notes", models.JSONField(blank=True, default=list)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[("page", "Page"), ("api", "Api"), ("command", "Command"), ("broker", "Broker")],
+                        max_length=8,
+                    ),
+                ),
+                ("version", models.PositiveBigIntegerField(default=1)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "classifier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="images", to="classifier.classifier"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Label',
+            name="Label",
             fields=[
-                ('id', models.UUIDField(default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('position', models.PositiveIntegerField()),
-                ('classifier', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='labels', to='classifier.classifier')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("position", models.PositiveIntegerField()),
+                (
+                    "classifier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="labels", to="classifier.classifier"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['classifier', 'position'],
+                "ordering": ["classifier", "position"],
             },
         ),
         migrations.CreateModel(
-            name='ModelVersion',
+            name="ModelVersion",
             fields=[
-                ('id', models.UUIDField(default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField()),
-                ('stage', models.CharField(choices=[('candidate', 'Candidate'), ('live', 'Live'), ('retired', 'Retired'), ('rejected', 'Rejected')], default='candidate', max_length=12)),
-                ('digest', models.CharField(help_text="SHA-256 of the artifact's manifest.", max_length=64)),
-                ('manifest', models.JSONField(default=dict)),
-                ('metrics', models.JSONField(default=dict)),
-                ('data_fingerprint', models.CharField(blank=True, default='', max_length=64)),
-                ('verdict', models.JSONField(default=dict, help_text='What the gate said: numbers and sentences.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('classifier', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='classifier.classifier')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[
+                            ("candidate", "Candidate"),
+                            ("live", "Live"),
+                            ("retired", "Retired"),
+                            ("rejected", "Rejected"),
+                        ],
+                        default="candidate",
+                        max_length=12,
+                    ),
+                ),
+                ("digest", models.CharField(help_text="SHA-256 of the artifact's manifest.", max_length=64)),
+                ("manifest", models.JSONField(default=dict)),
+                ("metrics", models.JSONField(default=dict)),
+                ("data_fingerprint", models.CharField(blank=True, default="", max_length=64)),
+                ("verdict", models.JSONField(default=dict, help_text="What the gate said: numbers and sentences.")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "classifier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="versions", to="classifier.classifier"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='LiveVersionChange',
+            name="LiveVersionChange",
             fields=[
-                ('id', models.UUIDField(default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
-                ('reason', models.CharField(max_length=200)),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('classifier', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='live_changes', to='classifier.classifier')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('previous', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='classifier.modelversion')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='classifier.modelversion')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("reason", models.CharField(max_length=200)),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "classifier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="live_changes",
+                        to="classifier.classifier",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "previous",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="classifier.modelversion",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="classifier.modelversion"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-at'],
+                "ordering": ["-at"],
             },
         ),
         migrations.AddField(
-            model_name='classifier',
-            name='live_version',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelversion'),
+            model_name="classifier",
+            name="live_version",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="classifier.modelversion",
+            ),
         ),
         migrations.AddField(
-            model_name='classifier',
-            name='repredicted_version',
-            field=models.ForeignKey(blank=True, help_text='The live version for which all earlier images have been queued again.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='classifier.modelversion'),
+            model_name="classifier",
+            name="repredicted_version",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="The live version for which all earlier images have been queued again.",
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="classifier.modelversion",
+            ),
         ),
         migrations.CreateModel(
-            name='Prediction',
+            name="Prediction",
             fields=[
-                ('id', models.UUIDField(default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('claimed', 'Claimed'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
-                ('priority', models.PositiveSmallIntegerField(default=5)),
-                ('queued_at', models.DateTimeField()),
-                ('available_at', models.DateTimeField(blank=True, help_text='Not before this moment; empty: at once.', null=True)),
-                ('worker', models.CharField(blank=True, default='', max_length=120)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('claim', models.PositiveIntegerField(default=0)),
-                ('failures', models.PositiveSmallIntegerField(default=0)),
-                ('failure_code', models.CharField(blank=True, default='', max_length=40)),
-                ('failure_reason', models.CharField(blank=True, default='', max_length=300)),
-                ('scores', models.JSONField(blank=True, help_text="Calibrated probabilities in the version's label order.", null=True)),
-                ('confidence', models.FloatField(blank=True, null=True)),
-                ('unsure', models.BooleanField(default=False)),
-                ('unfamiliar', models.BooleanField(default=False)),
-                ('done_at', models.DateTimeField(blank=True, null=True)),
-                ('classifier', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='classifier.classifier')),
-                ('image', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='predictions', to='classifier.image')),
-                ('label', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.label')),
-                ('model_version', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='predictions', to='classifier.modelversion')),
-                ('wished_version', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='classifier.modelversion')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("queued", "Queued"), ("claimed", "Claimed"), ("done", "Done"), ("failed", "Failed")],
+                        default="queued",
+                        max_length=8,
+                    ),
+                ),
+                ("priority", models.PositiveSmallIntegerField(default=5)),
+                ("queued_at", models.DateTimeField()),
+                (
+                    "available_at",
+                    models.DateTimeField(blank=True, help_text="Not before this moment; empty: at once.", null=True),
+                ),
+                ("worker", models.CharField(blank=True, default="", max_length=120)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("claim", models.PositiveIntegerField(default=0)),
+                ("failures", models.PositiveSmallIntegerField(default=0)),
+                ("failure_code", models.CharField(blank=True, default="", max_length=40)),
+                ("failure_reason", models.CharField(blank=True, default="", max_length=300)),
+                (
+                    "scores",
+                    models.JSONField(
+                        blank=True, help_text="Calibrated probabilities in the version's label order.", null=True
+                    ),
+                ),
+                ("confidence", models.FloatField(blank=True, null=True)),
+                ("unsure", models.BooleanField(default=False)),
+                ("unfamiliar", models.BooleanField(default=False)),
+                ("done_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "classifier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="classifier.classifier"
+                    ),
+                ),
+                (
+                    "image",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="predictions", to="classifier.image"
+                    ),
+                ),
+                (
+                    "label",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="classifier.label",
+                    ),
+                ),
+                (
+                    "model_version",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="predictions",
+                        to="classifier.modelversion",
+                    ),
+                ),
+                (
+                    "wished_version",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="classifier.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.AddField(
-            model_name='image',
-            name='current_prediction',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='classifier.prediction'),
+            model_name="image",
+            name="current_prediction",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="classifier.prediction",
+            ),
         ),
         migrations.CreateModel(
-            name='TrainingRun',
+            name="TrainingRun",
             fields=[
-                ('id', models.UUIDField(default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(blank=True, default='', max_length=120)),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=10)),
-                ('settings', models.JSONField(default=dict)),
-                ('snapshot', models.JSONField(default=dict, help_text='Dataset digests, review ids and split counts, frozen at start.')),
-                ('fingerprint', models.CharField(blank=True, default='', max_length=64)),
-                ('curves', models.JSONField(default=list, help_text='One entry an epoch.')),
-                ('log', models.TextField(blank=True, default='')),
-                ('outcome', models.CharField(blank=True, default='', max_length=300)),
-                ('worker', models.CharField(blank=True, default='', max_length=120)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('claim', models.PositiveIntegerField(default=0)),
-                ('cancel_requested', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('classifier', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='training_runs', to='classifier.classifier')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(blank=True, default="", max_length=120)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="queued",
+                        max_length=10,
+                    ),
+                ),
+                ("settings", models.JSONField(default=dict)),
+                (
+                    "snapshot",
+                    models.JSONField(
+                        default=dict, help_text="Dataset digests, review ids and split counts, frozen at start."
+                    ),
+                ),
+                ("fingerprint", models.CharField(blank=True, default="", max_length=64)),
+                ("curves", models.JSONField(default=list, help_text="One entry an epoch.")),
+                ("log", models.TextField(blank=True, default="")),
+                ("outcome", models.CharField(blank=True, default="", max_length=300)),
+                ("worker", models.CharField(blank=True, default="", max_length=120)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("claim", models.PositiveIntegerField(default=0)),
+                ("cancel_requested", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "classifier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="training_runs",
+                        to="classifier.classifier",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.AddField(
-            model_name='modelversion',
-            name='training_run',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='model_version', to='classifier.trainingrun'),
+            model_name="modelversion",
+            name="training_run",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="model_version",
+                to="classifier.trainingrun",
+            ),
         ),
         migrations.CreateModel(
-            name='Dataset',
+            name="Dataset",
             fields=[
-                ('id', models.UUIDField(default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('digest', models.CharField(max_length=64)),
-                ('shards', models.JSONField(default=list)),
-                ('labels', models.JSONField(default=list)),
-                ('counts', models.JSONField(default=dict)),
-                ('image_count', models.PositiveIntegerField(default=0)),
-                ('rejected', models.JSONField(default=list, help_text='Files that could not be read: name and reason.')),
-                ('has_test_split', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('classifier', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='datasets', to='classifier.classifier')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("digest", models.CharField(max_length=64)),
+                ("shards", models.JSONField(default=list)),
+                ("labels", models.JSONField(default=list)),
+                ("counts", models.JSONField(default=dict)),
+                ("image_count", models.PositiveIntegerField(default=0)),
+                (
+                    "rejected",
+                    models.JSONField(default=list, help_text="Files that could not be read: name and reason."),
+                ),
+                ("has_test_split", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "classifier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="datasets", to="classifier.classifier"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
-                'constraints': [models.UniqueConstraint(fields=('classifier', 'name'), name='dataset_name_once'), models.UniqueConstraint(fields=('classifier', 'digest'), name='dataset_digest_once')],
+                "ordering": ["-created_at"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("classifier", "name"), name="dataset_name_once"),
+                    models.UniqueConstraint(fields=("classifier", "digest"), name="dataset_digest_once"),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='label',
-            constraint=models.UniqueConstraint(fields=('classifier', 'name'), name='label_name_once'),
+            model_name="label",
+            constraint=models.UniqueConstraint(fields=("classifier", "name"), name="label_name_once"),
         ),
         migrations.AddConstraint(
-            model_name='label',
-            constraint=models.UniqueConstraint(fields=('classifier', 'position'), name='label_position_once'),
+            model_name="label",
+            constraint=models.UniqueConstraint(fields=("classifier", "position"), name="label_position_once"),
         ),
         migrations.AddConstraint(
-            model_name='classifier',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('is_default',), name='one_default_classifier'),
+            model_name="classifier",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_default", True)), fields=("is_default",), name="one_default_classifier"
+            ),
         ),
         migrations.AddIndex(
-            model_name='prediction',
-            index=models.Index(condition=models.Q(('state__in', ['queued', 'claimed'])), fields=['priority', 'queued_at'], name='prediction_queue'),
+            model_name="prediction",
+            index=models.Index(
+                condition=models.Q(("state__in", ["queued", "claimed"])),
+                fields=["priority", "queued_at"],
+                name="prediction_queue",
+            ),
         ),
         migrations.AddIndex(
-            model_name='prediction',
-            index=models.Index(condition=models.Q(('state__in', ['queued', 'claimed'])), fields=['classifier', 'priority', 'queued_at'], name='prediction_work'),
+            model_name="prediction",
+            index=models.Index(
+                condition=models.Q(("state__in", ["queued", "claimed"])),
+                fields=["classifier", "priority", "queued_at"],
+                name="prediction_work",
+            ),
         ),
         migrations.AddIndex(
-            model_name='prediction',
-            index=models.Index(fields=['classifier', 'label', '-id'], name='prediction_label'),
+            model_name="prediction",
+            index=models.Index(fields=["classifier", "label", "-id"], name="prediction_label"),
         ),
         migrations.AddIndex(
-            model_name='prediction',
-            index=models.Index(models.OrderBy(models.F('done_at'), descending=True), name='prediction_newest_done'),
+            model_name="prediction",
+            index=models.Index(models.OrderBy(models.F("done_at"), descending=True), name="prediction_newest_done"),
         ),
         migrations.AddConstraint(
-            model_name='prediction',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'done'), _negated=True), models.Q(('done_at__isnull', False), ('model_version__isnull', False)), _connector='OR'), name='done_has_version'),
+            model_name="prediction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "done"), _negated=True),
+                    models.Q(("done_at__isnull", False), ("model_version__isnull", False)),
+                    _connector="OR",
+                ),
+                name="done_has_version",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='prediction',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'claimed'), _negated=True), ('lease_until__isnull', False), _connector='OR'), name='claim_has_lease'),
+            model_name="prediction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "claimed"), _negated=True), ("lease_until__isnull", False), _connector="OR"
+                ),
+                name="claim_has_lease",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='prediction',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['queued', 'claimed']), ('wished_version__isnull', True)), fields=('image',), name='one_open_for_live'),
+            model_name="prediction",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["queued", "claimed"]), ("wished_version__isnull", True)),
+                fields=("image",),
+                name="one_open_for_live",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='prediction',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['queued', 'claimed'])), fields=('image', 'wished_version'), name='one_open_per_version'),
+            model_name="prediction",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["queued", "claimed"])),
+                fields=("image", "wished_version"),
+                name="one_open_per_version",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='prediction',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'done')), fields=('image', 'model_version'), name='one_answer_per_version'),
+            model_name="prediction",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "done")), fields=("image", "model_version"), name="one_answer_per_version"
+            ),
         ),
         migrations.AddIndex(
-            model_name='image',
-            index=models.Index(fields=['owner', '-id'], name='image_owner_newest'),
+            model_name="image",
+            index=models.Index(fields=["owner", "-id"], name="image_owner_newest"),
         ),
         migrations.AddIndex(
-            model_name='image',
-            index=models.Index(fields=['classifier', '-id'], name='image_classifier_newest'),
+            model_name="image",
+            index=models.Index(fields=["classifier", "-id"], name="image_classifier_newest"),
         ),
         migrations.AddConstraint(
-            model_name='image',
-            constraint=models.UniqueConstraint(fields=('classifier', 'owner', 'content'), name='one_image_per_owner'),
+            model_name="image",
+            constraint=models.UniqueConstraint(fields=("classifier", "owner", "content"), name="one_image_per_owner"),
         ),
         migrations.AddConstraint(
-            model_name='trainingrun',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['queued', 'running'])), fields=('classifier',), name='one_active_run_per_classifier'),
+            model_name="trainingrun",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["queued", "running"])),
+                fields=("classifier",),
+                name="one_active_run_per_classifier",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.UniqueConstraint(fields=('classifier', 'number'), name='version_number_once'),
+            model_name="modelversion",
+            constraint=models.UniqueConstraint(fields=("classifier", "number"), name="version_number_once"),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.UniqueConstraint(condition=models.Q(('stage', 'live')), fields=('classifier',), name='one_live_version'),
+            model_name="modelversion",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("stage", "live")), fields=("classifier",), name="one_live_version"
+            ),
         ),
     ]
