@@ -13,6 +13,6 @@ def sent_file(part: UploadedFile[bytes]) -> SentFile:
 
     def read() -> bytes:
         part.seek(0)
-        return part.read(settings.UPLOAD_MAX_BYTES + 1)
+        return bytes(part.read(settings.UPLOAD_MAX_BYTES + 1))
 
     return SentFile(part.name or "", read)

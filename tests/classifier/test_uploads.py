@@ -45,7 +45,7 @@ def test_an_accepted_picture_has_row_file_and_open_prediction(pets: Classifier) 
     image = send(sent).images[0]
     row = Image.objects.get(id=image.id)
     assert (row.name, row.owner, row.classifier, row.sha256) == (
-        "shirt.png", VISITOR.key, pets, hashlib.sha256(sent.data).hexdigest()
+        "shirt.png", VISITOR.key, pets, hashlib.sha256(sent.read()).hexdigest()
     )  # fmt: skip
     assert hashlib.sha256(read_object(row.storage_key)).hexdigest() == row.file_sha256
     assert row.current_prediction is not None
