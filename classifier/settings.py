@@ -163,6 +163,7 @@ MODEL_CACHE_DIR = VAR_DIR / "models"
 MODEL_MEMORY_BYTES = read_integer("MODEL_MEMORY_MB", 1024, low=16) * 1_000_000
 BACKBONE_WEIGHTS_DIR = read_text("BACKBONE_WEIGHTS_DIR", "")
 PREDICTOR = read_text("PREDICTOR", "ml.inference.LoadedModel")
+HOUSEKEEPING_POLL_SECONDS = read_seconds("HOUSEKEEPING_POLL_SECONDS", 15.0)
 ORPHAN_OBJECT_SECONDS = read_seconds("ORPHAN_OBJECT_SECONDS", 3 * 3600.0)
 
 # Training (classifier/training_runs.py, tasks/train_loop.py)

@@ -49,3 +49,4 @@ app.conf.update(
 )
 app.steps["worker"].add("tasks.drain:DrainStep")
 app.steps["worker"].add("tasks.train_loop:TrainStep")
+app.steps["worker"].add("tasks.housekeeping_loop:HousekeepingStep")

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import faulthandler
 import os
-import secrets
-import socket
-import threading
 import time
-from typing import Any
+from typing import Final
 from uuid import UUID
 
 import structlog
-from celery import bootsteps
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
@@ -24,41 +20,29 @@ from classifier.predictions import Claim, ClaimedPrediction, Work, claim_batch, 
 from tasks.batches import predict_claimed
 from tasks.counters import counters
 from tasks.loaded_models import HeldModel, LoadedModels, ModelUnavailable
+from tasks.worker_threads import QueueThread, QueueThreadStep
 
 logger = structlog.get_logger(__name__)
 
-QUEUE = "gpu"
+QUEUE: Final = "gpu"
 _UNEXPECTED_IN_A_ROW = 5
 # While pictures keep coming, a batch begins at most so often: each costs 10 ms whatever its size (64 pictures: 40 ms).
 _PACE_SECONDS = 0.06
 
 
-class DrainThread(threading.Thread):
+class DrainThread(QueueThread):
     """Waits for the bell or the poll, then claims and predicts until nothing is due."""
 
     def __init__(self) -> None:
-        super().__init__(name="drain", daemon=True)
-        self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        super().__init__("drain")
         self.models = LoadedModels(settings.MODEL_CACHE_DIR, settings.MODEL_MEMORY_BYTES)
         self.images_done = 0
-        self._bell = threading.Event()
-        self._stopping = threading.Event()
         self._unloadable: dict[tuple[UUID, UUID | None], float] = {}
         self._alarms: dict[UUID, str] = {}
         self._preloaded: set[UUID] = set()
         self._answering: dict[UUID, UUID] = {}
         self._in_hand: list[ClaimedPrediction] = []
         self._last_beat = 0.0
-
-    def wake(self) -> None:
-        """There may be work."""
-        self._bell.set()
-
-    def stop(self, timeout_seconds: float) -> None:
-        """Finish the batch in hand, then end."""
-        self._stopping.set()
-        self._bell.set()
-        self.join(timeout_seconds)
 
     def run(self) -> None:
         unexpected = 0
@@ -205,29 +189,13 @@ class DrainThread(threading.Thread):
         )
 
 
-_current: DrainThread | None = None
-
-
-def wake_drain_thread() -> None:
-    """Wake this process' drain thread, if it has one."""
-    if _current is not None:
-        _current.wake()
-
-
-class DrainStep(bootsteps.StartStopStep):
+class DrainStep(QueueThreadStep):
     """Owns the drain thread of a worker that serves the gpu queue."""
 
-    requires = ("celery.worker.components:Pool",)
+    queue = QUEUE
 
-    def __init__(self, parent: Any, **options: Any) -> None:
-        super().__init__(parent, **options)
-        self.enabled = QUEUE in parent.app.amqp.queues.consume_from
+    def make_thread(self) -> QueueThread:
+        return DrainThread()
 
-    def start(self, parent: Any) -> None:
-        global _current  # noqa: PLW0603 - one thread a process, reached by the doorbell's task
-        _current = DrainThread()
-        _current.start()
-
-    def stop(self, parent: Any) -> None:
-        if _current is not None:
-            _current.stop(settings.PREDICTION_BATCH_SECONDS)
+    def stop_seconds(self) -> float:
+        return float(settings.PREDICTION_BATCH_SECONDS)

@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from uuid import UUID
 
 from classifier.datasets import dataset_cache_dir, forget_cached_datasets, remove_orphan_datasets
 from classifier.errors import StorageUnavailable
 from classifier.heartbeats import forget_silent_workers
 from classifier.idempotency import forget_old_keys
-from classifier.models import Classifier
 from classifier.object_storage import purge_leftovers
 from classifier.orphans import remove_orphans
-from classifier.prediction_requests import queue_repredictions
 from classifier.training_checkpoints import remove_orphan_checkpoints
 from tasks.celery_app import app
+from tasks.repredicting import ROUND_SECONDS, follow_up_promotion, follow_up_promotions
 
-_SLICE = 2000
 
-
-@app.task(name="tasks.housekeeping.repredict", time_limit=3600)
+@app.task(name="tasks.housekeeping.repredict", time_limit=300)
 def repredict(classifier_id: str) -> None:
     """Queue every image again that the live version has not seen. Running it twice adds nothing."""
-    classifier = Classifier.objects.filter(pk=classifier_id).select_related("live_version").first()
-    if classifier is None or classifier.repredicted_version_id == classifier.live_version_id:
-        return
-    live = classifier.live_version
-    after: UUID | None = None
-    while (after := queue_repredictions(classifier=classifier, after=after, limit=_SLICE)) is not None:
-        continue
-    # Only if the same version is still live; another promotion has its own round.
-    Classifier.objects.filter(pk=classifier.pk, live_version=live).update(repredicted_version=live)
+    ends = time.monotonic() + ROUND_SECONDS
+    follow_up_promotion(UUID(classifier_id), is_over=lambda: time.monotonic() >= ends)
 
 
-@app.task(name="tasks.housekeeping.repredict_due", time_limit=3600)
+@app.task(name="tasks.housekeeping.repredict_due", time_limit=300)
 def repredict_due() -> None:
     """Find the classifiers whose promotion has not been followed up, whatever became of its message."""
-    due = Classifier.objects.filter(live_version__isnull=False).values_list("id", "live_version", "repredicted_version")
-    for classifier_id, live, repredicted in due:
-        if live != repredicted:
-            repredict(str(classifier_id))
+    follow_up_promotions(seconds=ROUND_SECONDS)
 
 
 @app.task(name="tasks.housekeeping.forget_old_rows", time_limit=300)

@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import socket
 import threading
 import time
-from typing import Any, Final
+from typing import Final
 
 import structlog
-from celery import bootsteps
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from classifier.heartbeats import beat
 from classifier.training_queue import find_due_run
 from tasks.trainer_process import GRACE_SECONDS, TrainerProcess
+from tasks.worker_threads import QueueThread, QueueThreadStep
 
 logger = structlog.get_logger(__name__)
 
 QUEUE: Final = "train"
 
 
-class TrainLoop(threading.Thread):
+class TrainLoop(QueueThread):
     """One run at a time; what waits in the rows is found by the poll even when every message is lost."""
 
     def __init__(self) -> None:
-        super().__init__(name="train-loop", daemon=True)
-        self.worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-        self._bell = threading.Event()
-        self._stopping = threading.Event()
-
-    def wake(self) -> None:
-        """A run may be due."""
-        self._bell.set()
-
-    def stop(self, timeout_seconds: float) -> None:
-        """Tell the child to give its run back, and wait for it."""
-        self._stopping.set()
-        self._bell.set()
-        self.join(timeout_seconds)
+        super().__init__("train-loop")
 
     def run(self) -> None:
         beating = threading.Thread(target=self._beat, name="train-heartbeat", daemon=True)
@@ -80,29 +64,13 @@ class TrainLoop(threading.Thread):
             connection.close()
 
 
-_current: TrainLoop | None = None
+class TrainStep(QueueThreadStep):
+    """Owns the loop of a worker that serves the train queue; its child gives the run back before it ends."""
 
+    queue = QUEUE
 
-def wake_train_loop() -> None:
-    """Wake this process' loop, if it has one."""
-    if _current is not None:
-        _current.wake()
+    def make_thread(self) -> QueueThread:
+        return TrainLoop()
 
-
-class TrainStep(bootsteps.StartStopStep):
-    """Owns the loop of a worker that serves the train queue."""
-
-    requires = ("celery.worker.components:Pool",)
-
-    def __init__(self, parent: Any, **options: Any) -> None:
-        super().__init__(parent, **options)
-        self.enabled = QUEUE in parent.app.amqp.queues.consume_from
-
-    def start(self, parent: Any) -> None:
-        global _current  # noqa: PLW0603 - one loop a process, reached by the bell's task
-        _current = TrainLoop()
-        _current.start()
-
-    def stop(self, parent: Any) -> None:
-        if _current is not None:
-            _current.stop(GRACE_SECONDS + 5)
+    def stop_seconds(self) -> float:
+        return GRACE_SECONDS + 5
