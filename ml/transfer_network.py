@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -46,7 +47,7 @@ def transfer(
     x = layers.Activation("linear", name=LAST_CONVOLUTION)(body.output)
     x = layers.GlobalAveragePooling2D(name=PENULTIMATE)(x) if pooling == "mean" else layers.Flatten(name=PENULTIMATE)(x)
     x = add_head(x, head, outputs, dropout)
-    return keras.Model(body.input, x, name="transfer")
+    return keras.Model(body.inputs[0], x, name="transfer")
 
 
 def add_head(x: Any, head: Sequence[int], outputs: int, dropout: float, l2_penalty: float = 0.0) -> Any:
@@ -100,12 +101,22 @@ def load_backbone(row: Backbone, file: WeightsFile | None, seed: int = 0) -> dic
     Raises BackboneError where it does not fit.
     """
     preprocessing = Preprocessing(row.preprocessing, SMALLEST_SIDE, SMALLEST_SIDE, 3)
-    keras.utils.set_random_seed(seed)
     plain = build_plain(row, preprocessing)
     body = cut(plain, row)
     if file is not None:
         load_file(row, file.path, [plain] if body is plain else [body, plain])
-    return fold_weights(body, rename(plain))
+        return fold_weights(body, rename(plain))
+    random = np.random.default_rng(seed)
+    return {name: randomise(name, values, random) for name, values in fold_weights(body, rename(plain)).items()}
+
+
+def randomise(name: str, values: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
+    """Kernels as He et al. (arXiv 1502.01852) begin with, so that a network without norms keeps its scale."""
+    if not name.endswith("/kernel"):
+        return values
+    is_depthwise = values.ndim == 4 and values.shape[3] == 1
+    fan_in = math.prod(values.shape[:2] if is_depthwise else values.shape[:-1])
+    return random.normal(0, math.sqrt(2 / fan_in), values.shape).astype(np.float32)
 
 
 def load_file(row: Backbone, path: Path, networks: Sequence[keras.Model]) -> None:
