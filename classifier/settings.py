@@ -83,9 +83,10 @@ TEMPLATES = [
     }
 ]
 
+HTTP_THREADS = read_integer("HTTP_THREADS", 32, low=1, high=512)
 DATABASES = {
     "default": database_configuration(
-        read_secret("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'db.sqlite3'}", base_dir=BASE_DIR
+        read_secret("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'db.sqlite3'}", base_dir=BASE_DIR, threads=HTTP_THREADS
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -141,7 +142,6 @@ SOCKET_LIFE_SECONDS = read_seconds("SOCKET_LIFE_SECONDS", 12 * 3600.0)
 ANONYMOUS_UPLOADS = read_flag("ANONYMOUS_UPLOADS", not PRODUCTION)
 
 # The HTTP bridge (webapp/http_bridge.py)
-HTTP_THREADS = read_integer("HTTP_THREADS", 32, low=1, high=512)
 HTTP_BODY_SECONDS = read_seconds("HTTP_BODY_SECONDS", 30.0)
 HTTP_BODY_MEMORY_BYTES = 1_000_000
 WAIT_MAX_SECONDS = 30.0

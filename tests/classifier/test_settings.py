@@ -112,3 +112,8 @@ def test_postgresql_is_reached_through_a_pool_with_health_checks(tmp_path: Path)
     assert database["CONN_HEALTH_CHECKS"] is True
     assert database["OPTIONS"]["sslmode"] == "require"
     assert database["OPTIONS"]["pool"]["max_size"] == 40
+
+
+def test_the_pool_of_connections_grows_with_the_request_threads(tmp_path: Path) -> None:
+    found = read(tmp_path, "DATABASES", DATABASE_URL="postgres://me@db/whatsit", HTTP_THREADS="4")
+    assert found["DATABASES"]["default"]["OPTIONS"]["pool"]["max_size"] == 12
