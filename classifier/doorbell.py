@@ -29,6 +29,7 @@ class Doorbell:
         self._start = threading.Lock()
         self._process_id = 0
         self._connection: Connection | None = None
+        self._allowed = 0
         self.failures = 0
         self.rings = 0
 
@@ -57,14 +58,18 @@ class Doorbell:
         try:
             connection = self._connection or self.connect()
             self._connection = connection
-            channel: Any = connection.default_channel
-            if channel.client.llen(QUEUE) < MAX_WAITING_RINGS:
+            if self._allowed <= 0:  # asked before every ring, each picture would wait for one more answer
+                channel: Any = connection.default_channel
+                self._allowed = MAX_WAITING_RINGS - channel.client.llen(QUEUE)
+            if self._allowed > 0:
+                self._allowed -= 1
                 with connection.Producer() as producer:
                     current_app.send_task(TASK_NAME, queue=QUEUE, producer=producer, retry=False, ignore_result=True)
                 self.rings += 1
         except Exception as problem:  # noqa: BLE001 - whatever the broker raises, an upload must not care; it is counted
             self.failures += 1
             self._connection = None
+            self._allowed = 0
             logger.warning("doorbell_failed", error=repr(problem), failures=self.failures)
 
     def connect(self) -> Connection:
