@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import Max
 
 from classifier.classifiers import ensure_labels
 from classifier.doorbell import REPREDICT_TASK, doorbell, ring_by_name
@@ -86,13 +86,15 @@ def roll_back(*, classifier: Classifier, user: User | None = None) -> ModelVersi
     """Make the version live again that the present one replaced; returns it. Raises Conflict if it replaced none.
 
     What counts is the present version's own promotion: rolling back twice goes back two versions, never forward again
-    to the one that was just left.
+    to the one that was just left. Chosen and promoted under one lock, so that another promotion cannot come between.
     """
-    changes = LiveVersionChange.objects.filter(classifier=classifier, version=F("classifier__live_version"))
-    promotion = changes.exclude(reason__startswith=_ROLLED_BACK).select_related("version", "previous").first()
-    if promotion is None or promotion.previous is None:
-        raise Conflict("There is no earlier live version to go back to.")
-    promote(version=promotion.previous, reason=f"{_ROLLED_BACK} v{promotion.version.number}", user=user)
+    with write_transaction():
+        locked = Classifier.objects.select_for_update().get(pk=classifier.pk)
+        changes = LiveVersionChange.objects.filter(classifier=locked, version=locked.live_version_id)
+        promotion = changes.exclude(reason__startswith=_ROLLED_BACK).select_related("version", "previous").first()
+        if promotion is None or promotion.previous is None:
+            raise Conflict("There is no earlier live version to go back to.")
+        promote(version=promotion.previous, reason=f"{_ROLLED_BACK} v{promotion.version.number}", user=user)
     return promotion.previous
 
 
