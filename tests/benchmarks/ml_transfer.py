@@ -1,6 +1,6 @@
 """P5 and P5b: what computing features once saves, and how well cats and dogs are told apart on them.
 
-    python -m tests.benchmarks.ml_transfer [--p5-pictures 600] [--seeds 0 1 2]
+    python -m tests.benchmarks.ml_transfer [--p5-pictures 2000] [--seeds 0 1 2]
 
 P5 trains ten epochs of a head twice: on features computed once, and on features computed anew in every epoch, from the
 same pictures in the same order and with the same views; without the mirror (one view) and with it (one of two views an
@@ -141,7 +141,7 @@ def accuracy(run: HeadRun, features: Features, labels: Integers) -> float:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and write a line for each figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--p5-pictures", type=int, default=600, metavar="N")
+    parser.add_argument("--p5-pictures", type=int, default=2000, metavar="N")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="one shuffle into folds each")
     options = parser.parse_args(arguments)
     images, labels = read_photos()
