@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import structlog
 
@@ -10,7 +11,7 @@ from classifier.artifact_storage import save_artifact_folder
 from classifier.classifiers import create_classifier
 from classifier.model_registry import promote, register_version
 from classifier.models import Classifier, ModelVersion
-from ml.artifact import read_manifest
+from ml.artifact import MANIFEST, digest_file, read_manifest
 from ml.starter import starter_folder
 
 logger = structlog.get_logger(__name__)
@@ -19,11 +20,14 @@ SLUG = "fashion"
 
 
 def install_starter_model() -> ModelVersion | None:
-    """Make classifier `fashion` answer at once; None when it has a live version already. Safe to run twice."""
-    if Classifier.objects.filter(slug=SLUG, live_version__isnull=False).exists():
-        return None
+    """Make classifier `fashion` answer at once, unless somebody has made it theirs; then None. Safe to run twice.
+
+    Theirs: it answers already, its labels are others than the starter's, or it has another model version.
+    """
     folder = starter_folder()
     manifest = read_manifest(folder)
+    if _is_somebodys(manifest.labels, digest_file(folder / MANIFEST)):
+        return None
     digest = save_artifact_folder(folder)
     classifier = create_classifier(slug=SLUG, name="Fashion", labels=manifest.labels)
     version = register_version(
@@ -32,3 +36,13 @@ def install_starter_model() -> ModelVersion | None:
     promote(version=version, reason="starter model")
     logger.info("starter_model_installed", version=version.number)
     return version
+
+
+def _is_somebodys(labels: Sequence[str], digest: str) -> bool:
+    classifier = Classifier.objects.filter(slug=SLUG).first()
+    if classifier is None:
+        return False
+    if classifier.live_version_id or set(classifier.labels.values_list("name", flat=True)) != set(labels):
+        return True
+    # The starter's own version without a promotion: an installation that was cut off.
+    return classifier.versions.exclude(digest=digest).exists()
