@@ -14,22 +14,20 @@ os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1")
 
-import pytest  # noqa: E402 - the environment must be set first
+from collections.abc import Iterator  # noqa: E402 - the environment must be set first
+
+import pytest  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.test import override_settings  # noqa: E402
 
 pytest_plugins = ["tests.row_makers"]
 
 
 @pytest.fixture(autouse=True)
-def private_media(settings: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
+def private_media(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Each test stores its objects in a folder of its own."""
-    settings.STORAGES = {  # type: ignore[attr-defined]
-        **settings.STORAGES,  # type: ignore[attr-defined]
-        "default": {
-            **settings.STORAGES["default"],  # type: ignore[attr-defined]
-            "OPTIONS": {
-                **settings.STORAGES["default"].get("OPTIONS", {}),  # type: ignore[attr-defined]
-                "location": str(tmp_path_factory.mktemp("media")),
-            },
-        },
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
+    usual = settings.STORAGES["default"]
+    default = {**usual, "OPTIONS": {**usual.get("OPTIONS", {}), "location": str(tmp_path_factory.mktemp("media"))}}
+    static = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    with override_settings(STORAGES={**settings.STORAGES, "default": default, "staticfiles": static}):
+        yield

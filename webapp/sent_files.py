@@ -9,7 +9,7 @@ from classifier.upload_requests import SentFile
 
 
 def sent_file(part: UploadedFile[bytes]) -> SentFile:
-    """A part that is read when its turn comes; at most one byte more than allowed, so that the gate says it is too large."""
+    """A part that is read when its turn comes; one byte more than allowed at most, for the gate to refuse."""
 
     def read() -> bytes:
         part.seek(0)
