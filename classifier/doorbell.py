@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -68,9 +69,16 @@ class Doorbell:
                 self.rings += 1
         except Exception as problem:  # noqa: BLE001 - whatever the broker raises, an upload must not care; it is counted
             self.failures += 1
-            self._connection = None
             self._allowed = 0
             logger.warning("doorbell_failed", error=repr(problem), failures=self.failures)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the failed connection's sockets before the garbage collector would."""
+        failed, self._connection = self._connection, None
+        if failed is not None:
+            with suppress(Exception):  # it has failed already; nothing it says at its end changes that
+                failed.release()
 
     def connect(self) -> Connection:
         timeout = settings.DOORBELL_TIMEOUT_SECONDS

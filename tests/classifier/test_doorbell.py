@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,6 +124,56 @@ def test_ringing_a_real_address_without_a_server_takes_no_time(settings: Any) ->
         bell.ring()
     assert time.perf_counter() - started < 0.5
     wait_until(lambda: bell.failures >= 1)
+
+
+class PoorRedis(threading.Thread):
+    """Takes any connection, and is mute or answers everything with PONG."""
+
+    def __init__(self, answer: bytes) -> None:
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"redis://127.0.0.1:{self.listener.getsockname()[1]}/0"
+        self.answer = answer
+
+    def run(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                threading.Thread(target=self._talk, args=(client,), daemon=True).start()
+
+    def _talk(self, client: socket.socket) -> None:
+        with suppress(OSError), client:
+            while client.recv(4096):
+                client.sendall(self.answer)
+
+
+def count_sockets() -> int:
+    """This process' open sockets, both ends of those to the Redis above."""
+    found = 0
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # closed since it was listed
+            found += str(descriptor.readlink()).startswith("socket:")
+    return found
+
+
+@pytest.mark.parametrize("answer", [b"", b"+PONG\r\n"])
+def test_failed_rings_leave_no_sockets_behind_for_the_garbage_collector(answer: bytes, settings: Any) -> None:
+    redis = PoorRedis(answer)
+    redis.start()
+    settings.CELERY_BROKER_URL = redis.address
+    settings.DOORBELL_TIMEOUT_SECONDS = 0.05
+    bell = Doorbell()
+    gc.disable()
+    try:
+        bell._publish()
+        before = count_sockets()
+        for _ in range(10):
+            bell._publish()
+        assert bell.failures == 11
+        wait_until(lambda: count_sockets() < before + 5)
+    finally:
+        gc.enable()
+        redis.listener.close()
 
 
 def test_a_forked_process_rings_with_a_thread_of_its_own(
