@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import faulthandler
+import math
 import os
 import time
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -19,6 +21,7 @@ from classifier.models import Classifier
 from classifier.predictions import Claim, ClaimedPrediction, Work, claim_batch, find_work, release_predictions
 from tasks.batches import predict_claimed
 from tasks.counters import counters
+from tasks.heartbeat_thread import HeartbeatThread
 from tasks.loaded_models import HeldModel, LoadedModels, ModelUnavailable
 from tasks.worker_threads import QueueThread, QueueThreadStep
 
@@ -26,6 +29,7 @@ logger = structlog.get_logger(__name__)
 
 QUEUE: Final = "gpu"
 _UNEXPECTED_IN_A_ROW = 5
+_LAST_BEAT_SECONDS = 5.0
 # While pictures keep coming, a batch begins at most so often: each costs 10 ms whatever its size (64 pictures: 40 ms).
 _PACE_SECONDS = 0.06
 
@@ -42,10 +46,14 @@ class DrainThread(QueueThread):
         self._preloaded: set[UUID] = set()
         self._answering: dict[UUID, UUID] = {}
         self._in_hand: list[ClaimedPrediction] = []
-        self._last_beat = 0.0
+        self._last_beat = -math.inf
+        self._overdue_at = math.inf
+        self._say_again = partial(beat, worker=self.worker, queue=QUEUE)
 
     def run(self) -> None:
         unexpected = 0
+        heartbeat = HeartbeatThread(owner=self, stopping=self._stopping, say=self._beat_while_busy)
+        heartbeat.start()
         self._bell.set()
         while not self._stopping.is_set():
             try:
@@ -64,6 +72,7 @@ class DrainThread(QueueThread):
                 self._start_afresh()
             self._bell.wait(settings.PREDICTION_POLL_SECONDS)
             self._bell.clear()
+        heartbeat.join(_LAST_BEAT_SECONDS)  # a beat after the goodbye would bring the row back
         self._say_goodbye()
 
     def _say_goodbye(self) -> None:
@@ -108,10 +117,12 @@ class DrainThread(QueueThread):
             self._in_hand = claim.items
             # Fires even while TensorFlow holds the GIL; the supervisor then starts a fresh process.
             faulthandler.dump_traceback_later(settings.PREDICTION_BATCH_SECONDS, exit=True)
+            self._overdue_at = time.monotonic() + settings.PREDICTION_BATCH_SECONDS
             try:
                 answered = predict_claimed(claim.items, held)
             finally:
                 faulthandler.cancel_dump_traceback_later()
+                self._overdue_at = math.inf
             self._in_hand = []
             self.images_done += len(claim.items)
         else:
@@ -174,11 +185,11 @@ class DrainThread(QueueThread):
                 self._preloaded.add(version_id)
 
     def _beat(self) -> None:
-        now = time.monotonic()
-        if now - self._last_beat < settings.HEARTBEAT_SECONDS * 0.9:
+        if self._has_just_beaten():
             return
-        self._last_beat = now
-        beat(
+        self._last_beat = time.monotonic()
+        self._say_again = partial(
+            beat,
             worker=self.worker,
             queue=QUEUE,
             loaded_versions=self.models.version_ids(),
@@ -187,6 +198,15 @@ class DrainThread(QueueThread):
             counters=counters.snapshot(),
             alarm=next(iter(self._alarms.values()), ""),
         )
+        self._say_again()
+
+    def _beat_while_busy(self) -> None:
+        """Runs in the heartbeat's thread: what was said last, again, while a model loads. A hung batch falls silent."""
+        if not self._has_just_beaten() and time.monotonic() < self._overdue_at:
+            self._say_again()
+
+    def _has_just_beaten(self) -> bool:
+        return time.monotonic() - self._last_beat < settings.HEARTBEAT_SECONDS * 0.9
 
 
 class DrainStep(QueueThreadStep):

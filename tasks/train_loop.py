@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from functools import partial
 from typing import Final
 
 import structlog
@@ -12,6 +12,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 
 from classifier.heartbeats import beat
 from classifier.training_queue import find_due_run
+from tasks.heartbeat_thread import HeartbeatThread
 from tasks.trainer_process import GRACE_SECONDS, TrainerProcess
 from tasks.worker_threads import QueueThread, QueueThreadStep
 
@@ -27,8 +28,9 @@ class TrainLoop(QueueThread):
         super().__init__("train-loop")
 
     def run(self) -> None:
-        beating = threading.Thread(target=self._beat, name="train-heartbeat", daemon=True)
-        beating.start()
+        # A thread of its own: the loop may watch one child for hours.
+        say = partial(beat, worker=self.worker, queue=QUEUE)
+        HeartbeatThread(owner=self, stopping=self._stopping, say=say).start()
         while not self._stopping.is_set():
             try:
                 self._train_due_runs()
@@ -49,19 +51,6 @@ class TrainLoop(QueueThread):
             logger.info("trainer_ended", run=str(run_id), exit_code=code, seconds=round(time.monotonic() - started, 1))
             if code:
                 return  # the poll looks again, so that a run that cannot be claimed is not tried without a pause
-
-    def _beat(self) -> None:
-        """A thread of its own: the loop may watch one child for hours."""
-        try:
-            while not self._stopping.is_set():
-                try:
-                    beat(worker=self.worker, queue=QUEUE)
-                except (DatabaseError, InterfaceError) as problem:
-                    logger.warning("heartbeat_not_written", error=repr(problem))
-                    connection.close()
-                self._stopping.wait(settings.HEARTBEAT_SECONDS)
-        finally:
-            connection.close()
 
 
 class TrainStep(QueueThreadStep):
