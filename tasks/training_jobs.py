@@ -39,11 +39,12 @@ from classifier.training_runs import (
     request_run,
 )
 from classifier.training_snapshots import datasets_of_snapshot, take_snapshot
-from ml.data_types import MlError, Progress, TrainingData
+from ml.data_types import MlError, Progress, TrainingData, TrainingSettings
+from ml.recipes import RecipeChoice
 from ml.training_examples import Selection, load_training_data, refuse_too_small, select_examples
 from tasks.judging import judge_version
 from tasks.run_keeper import RunKeeper
-from tasks.training_options import RunOptions, choose_preprocessing, choose_settings
+from tasks.training_options import RunOptions, choose_preprocessing, choose_run_recipe, choose_settings
 
 logger = structlog.get_logger(__name__)
 
@@ -51,7 +52,15 @@ OnNews = Callable[[str, float, str], None]
 """Hears `(phase, share of the phase done from 0 to 1, sentence)`."""
 CANCELLED: Final = "Cancelled."
 CHECKPOINT: Final = "checkpoint.npz"
-CURVE: Final = ("loss", "accuracy", "learning_rate", "validation_loss", "validation_accuracy", "elapsed_seconds")
+CURVE: Final = (
+    "phase",
+    "loss",
+    "accuracy",
+    "learning_rate",
+    "validation_loss",
+    "validation_accuracy",
+    "elapsed_seconds",
+)
 
 
 class RunStoppedError(Conflict):
@@ -126,12 +135,13 @@ class _Trainer:
 
     def train(self, folder: Path) -> TrainingReport:
         selection = self._select()
-        data = self._load(selection)
+        choice = choose_run_recipe(self.options, selection, _weights_folder())
+        data = self._load(selection, choice)
         artifact = folder / "artifact"
         self.checkpoint = folder / CHECKPOINT
         if fetch_checkpoint(self.run.id, self.checkpoint):
             self._log("Going on from the last stored epoch.")
-        self._fit(data, selection, artifact)
+        self._fit(data, choose_settings(self.options, choice, self.run.classifier, selection), artifact)
         version = self._register(artifact)
         verdict = self._judge(version, artifact, selection)
         self._stop_if_told()
@@ -151,8 +161,9 @@ class _Trainer:
         describe_data(self.claimed, counts={"counts": selection.counts, "left_out": selection.left_out})
         return selection
 
-    def _load(self, selection: Selection) -> TrainingData:
-        preprocessing = choose_preprocessing(self.options, selection)
+    def _load(self, selection: Selection, choice: RecipeChoice) -> TrainingData:
+        preprocessing = choose_preprocessing(self.options, choice, selection)
+        self._log(choice.reason)
         counts = ", ".join(f"{sum(by_label.values()):,} {split}" for split, by_label in selection.counts.items())
         left_out = sum(selection.left_out.values())
         self._log(
@@ -166,13 +177,12 @@ class _Trainer:
             on_progress=lambda done, total: self._tell_count("preparing", done, total),
         )
 
-    def _fit(self, data: TrainingData, selection: Selection, artifact: Path) -> None:
+    def _fit(self, data: TrainingData, recipe: TrainingSettings, artifact: Path) -> None:
         # TensorFlow: loaded by the process that trains, and by no other.
         from ml.device import prepare_device
         from ml.training import train
 
         prepare_device()
-        recipe = choose_settings(self.options, self.run.classifier, selection)
         self._log(f"{recipe.epochs} epochs, batches of {recipe.batch_size}, seed {recipe.seed}")
         outcome = train(
             data,
@@ -181,18 +191,27 @@ class _Trainer:
             on_progress=self._hear,
             should_stop=lambda: self.keeper.must_stop,
             checkpoint=self.checkpoint,
+            weights_folder=_weights_folder(),
         )
         if not outcome.finished:
             raise RunStoppedError("The training was cancelled.")
 
     def _hear(self, news: Progress) -> None:
+        if news.phase == "features":
+            sentence = f"features of {news.step:,} of {news.steps_per_epoch:,} pictures"
+            self._tell(news.phase, news.share_done, sentence, news.remaining_seconds)
+            return
         sentence = f"epoch {news.epoch + 1}/{news.epochs}, loss {news.loss:.3f}, accuracy {news.accuracy:.1%}"
-        self._tell("training", news.share_done, sentence, news.remaining_seconds)
+        self._tell(news.phase, news.share_done, sentence, news.remaining_seconds)
         if news.validation_accuracy is None:
             return
-        save_checkpoint(self.run.id, self.checkpoint)
+        if self.checkpoint.exists():  # a head on features trains in seconds and is made anew instead
+            save_checkpoint(self.run.id, self.checkpoint)
         figures = {name: value for name, value in asdict(news).items() if name in CURVE}
-        self.curves[news.epoch :] = [{**figures, "epoch": news.epoch + 1}]
+        # Each phase counts its own epochs; a resumed one writes its last again.
+        earlier = [entry for entry in self.curves if entry.get("phase", "training") != news.phase]
+        same = [entry for entry in self.curves if entry.get("phase", "training") == news.phase][: news.epoch]
+        self.curves = [*earlier, *same, {**figures, "epoch": news.epoch + 1}]
         line = f"{sentence}, validation {news.validation_accuracy:.2%}, {news.elapsed_seconds:.0f} s"
         record_epoch(self.claimed, curves=self.curves, line=f"{timezone.now():%H:%M:%S} {line}")
 
@@ -248,3 +267,8 @@ def _work_folder(run_id: UUID) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _weights_folder() -> Path | None:
+    """Where the operator put weights of backbones, beside Keras' own cache."""
+    return Path(settings.BACKBONE_WEIGHTS_DIR) if settings.BACKBONE_WEIGHTS_DIR else None

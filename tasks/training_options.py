@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -14,20 +15,23 @@ from classifier.errors import Refused
 from classifier.models import Classifier
 from classifier.promotion_gate import Policy
 from classifier.promotions import PromotionMode
+from ml.backbones import choose_input, find_backbone
 from ml.data_types import MlError, Preprocessing, Split, TrainingSettings
+from ml.recipes import RecipeChoice, available_backbones, choose_recipe
 from ml.shards import read_shards
 from ml.silhouettes import has_dark_ground
 from ml.training_examples import ORDER, Selection
 from tasks.dataset_packing import open_packed_picture
 
-RECIPES: Final = ("auto", "small")
+RECIPES: Final = ("auto", "small", "transfer")
 LARGEST_SMALL_SIDE: Final = 96
 REDUCED_SIDE: Final = 64
 SMALLEST_SIDE: Final = 8
+LARGEST_SIDE: Final = 1024
 STEPS_WANTED: Final = 1000
 MOST_EPOCHS: Final = 60
 SAMPLED: Final = 64
-_NOT_SETTINGS: Final = frozenset({"recipe", "seed", "target_precision"})
+_NOT_SETTINGS: Final = frozenset({"recipe", "seed", "target_precision", "image_size"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,39 +68,65 @@ def read_options(values: Mapping[str, Any]) -> RunOptions:
         **{name: value for name, value in values.items() if name in own}, hyper_parameters=hyper_parameters
     )
     try:
-        TrainingSettings.from_dict({"seed": options.seed, **hyper_parameters})
+        TrainingSettings.from_dict({"recipe": options.recipe, "seed": options.seed, **hyper_parameters})
     except MlError as problem:
         raise _refusal(str(problem)) from problem
     _check_own(options)
     return options
 
 
-def choose_settings(options: RunOptions, classifier: Classifier, selection: Selection) -> TrainingSettings:
-    """The recipe's settings: what was said, else what suits the number of pictures.
+def choose_run_recipe(options: RunOptions, selection: Selection, weights_folder: Path | None) -> RecipeChoice:
+    """The named recipe, or for `auto` the one that suits size and number of the pictures and the weights at hand."""
+    if options.recipe == "small":
+        return RecipeChoice("small", {}, "recipe small, as asked")
+    if options.recipe == "transfer":
+        return RecipeChoice("transfer", {}, "recipe transfer, as asked")
+    return choose_recipe(
+        longest_side=options.image_size or max(max(picture.size) for picture in _sample(selection)),
+        pictures=selection.count(Split.TRAIN),
+        labels=len(selection.labels),
+        backbones=available_backbones(weights_folder),
+    )
 
-    Few pictures get small batches and more epochs, so that about STEPS_WANTED steps are taken.
-    """
+
+def choose_settings(
+    options: RunOptions, choice: RecipeChoice, classifier: Classifier, selection: Selection
+) -> TrainingSettings:
+    """The recipe's settings: what was said, else what suits it and the number of pictures."""
+    said = {
+        "mirror": not classifier.left_right_differ,
+        "target_precision": classifier.target_precision,
+        "seed": options.seed,
+        **choice.settings,
+        **options.hyper_parameters,
+        "recipe": choice.recipe,
+    }
+    if choice.recipe == "transfer":
+        return TrainingSettings.from_dict({**said, "image_size": options.image_size or 0})
+    return TrainingSettings.from_dict({**said, **_choose_steps(options, selection)})
+
+
+def _choose_steps(options: RunOptions, selection: Selection) -> dict[str, int]:
+    """Few pictures get small batches and more epochs, so that about STEPS_WANTED steps are taken."""
     pictures = selection.count(Split.TRAIN)
     given = options.hyper_parameters
     batch_size = given.get("batch_size") or min(128, max(8, 2 ** int(math.log2(max(1, pictures / 20)))))
     steps = max(1, pictures // batch_size)
     epochs = given.get("epochs") or min(MOST_EPOCHS, max(TrainingSettings().epochs, math.ceil(STEPS_WANTED / steps)))
-    chosen = {
-        "mirror": not classifier.left_right_differ,
-        "target_precision": classifier.target_precision,
-        "seed": options.seed,
-        **given,
-        "batch_size": batch_size,
-        "epochs": epochs,
-    }
-    return TrainingSettings.from_dict(chosen)
+    return {"batch_size": batch_size, "epochs": epochs}
 
 
-def choose_preprocessing(options: RunOptions, selection: Selection) -> Preprocessing:
-    """How pictures come to the network: small grey ones on a dark ground as they are, all others in colour.
+def choose_preprocessing(options: RunOptions, choice: RecipeChoice, selection: Selection) -> Preprocessing:
+    """How pictures come to the network: as the backbone takes them, or for the recipe `small` small grey ones on a
+    dark ground as they are and all others in colour.
 
     Without `image_size` small pictures keep their size, and large ones are brought to REDUCED_SIDE.
     """
+    if choice.recipe == "transfer":
+        named = options.hyper_parameters.get("backbone") or choice.settings.get("backbone")
+        return choose_input(find_backbone(str(named or TrainingSettings().backbone)), options.image_size or 0)
+    if options.image_size is not None and options.image_size > LARGEST_SMALL_SIDE:
+        raise _refusal(f"{choice.reason}; image_size must not exceed {LARGEST_SMALL_SIDE} then.")
     pictures = list(_sample(selection))
     sizes = {picture.size for picture in pictures}
     width, height = max(sizes, key=lambda size: (max(size), size))
@@ -138,8 +168,9 @@ def _check_own(options: RunOptions) -> None:
     if options.policy not in set(Policy):
         raise _refusal(f"policy must be one of {', '.join(Policy)}, not {options.policy!r}.")
     size = options.image_size
-    if size is not None and not (_is_integer(size) and SMALLEST_SIDE <= size <= LARGEST_SMALL_SIDE):
-        raise _refusal(f"image_size must lie between {SMALLEST_SIDE} and {LARGEST_SMALL_SIDE}, not {size!r}.")
+    largest = LARGEST_SMALL_SIDE if options.recipe == "small" else LARGEST_SIDE
+    if size is not None and not (_is_integer(size) and SMALLEST_SIDE <= size <= largest):
+        raise _refusal(f"image_size must lie between {SMALLEST_SIDE} and {largest}, not {size!r}.")
     if isinstance(options.margin, bool) or not isinstance(options.margin, int | float) or not 0 < options.margin < 0.5:
         raise _refusal(f"margin is a share between 0 and 0.5, not {options.margin!r}.")
     if not isinstance(options.datasets, list) or not all(isinstance(name, str) for name in options.datasets):

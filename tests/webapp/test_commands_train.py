@@ -123,6 +123,21 @@ def test_the_shipped_example_is_understood(halves: Classifier) -> None:
         run("train", "fashion", "--config", "docs/examples/fashion.yaml")
 
 
+def test_missing_weights_of_a_backbone_say_where_to_put_them(halves: Classifier, settings: Any, tmp_path: Path) -> None:
+    settings.BACKBONE_WEIGHTS_DIR = str(tmp_path)
+    with pytest.raises(CommandError, match="weights of VGG16 are not on this machine"):
+        run("train", "halves", "--recipe", "transfer", "--backbone", "vgg16", "--image-size", "32")
+
+
+def test_a_transfer_run_makes_a_version_that_answers(halves: Classifier, tmp_path: Path) -> None:
+    configuration = tmp_path / "transfer.yaml"
+    configuration.write_text(
+        "recipe: transfer\nbackbone: mobilenet\nbackbone_weights: none\nimage_size: 32\nepochs: 2\n"
+    )
+    assert "v1" in run("train", "halves", "--config", str(configuration), "--promote", "force")
+    assert "accuracy" in run("evaluate", "halves", "--json")
+
+
 def test_a_rollback_goes_to_the_version_before(pets: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.evaluating.load_version", lambda version: None)
     make_version(pets, "2" * 64)

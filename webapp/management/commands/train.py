@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 TRAIN_TASK = "tasks.training.run"
 TRAINER_NICE = 10
-FLAGS = ("recipe", "image_size", "batch_size", "epochs", "seed", "datasets", "promote")
+FLAGS = ("recipe", "backbone", "head", "image_size", "batch_size", "epochs", "seed", "datasets", "promote")
 
 
 class Command(SentenceCommand):
@@ -43,7 +43,9 @@ class Command(SentenceCommand):
         parser.add_argument("slug", nargs="?", help="the classifier")
         parser.add_argument("--config", type=Path, metavar="FILE", help="YAML with the same options, see docs/examples")
         parser.add_argument("--name", help="a name for the run")
-        parser.add_argument("--recipe", choices=["auto", "small"])
+        parser.add_argument("--recipe", choices=["auto", "small", "transfer"])
+        parser.add_argument("--backbone", metavar="NAME", help="of the recipe transfer: mobilenet, vgg16 …")
+        parser.add_argument("--head", type=int, nargs="*", metavar="UNITS", help="dense layers before the last one")
         parser.add_argument("--image-size", type=int, metavar="PIXELS", help="side of the network's input")
         parser.add_argument("--batch-size", type=int, metavar="N")
         parser.add_argument("--epochs", type=int, metavar="N")
