@@ -62,7 +62,7 @@ def test_t1_with_the_real_times_all_is_done_within_45_seconds(stack: Stack, hist
     history.check()
 
 
-@pytest.mark.parametrize("stack", [{"STUB_IMAGE_SECONDS": "0.05"}], indirect=True)
+@pytest.mark.parametrize("stack", [{"STUB_IMAGE_SECONDS": "0.05", "STUB_BATCH": "16"}], indirect=True)
 def test_t3_a_stopped_worker_finishes_its_batch_and_leaves_the_rest(stack: Stack, history: History) -> None:
     upload_many(stack, history, range(120))
     started = time.monotonic()
