@@ -46,6 +46,8 @@ NOTES = """
 - "busy cores" is what the whole machine did, load generator and strangers included.
 """
 
+BY_HAND = "## Where the time goes (written by hand)\n"
+
 Row = Sequence[object]
 
 
@@ -69,7 +71,15 @@ def write_report(path: Path, results: dict[str, Any]) -> None:
         text += "\n## The peers\n\n" + _peers(rounds)
     text += "\n## Memory, starting, many rows\n\n" + _lasting(results) + NOTES
     path.parent.mkdir(exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text + read_remarks(path), encoding="utf-8")
+
+
+def read_remarks(path: Path) -> str:
+    """What people wrote under BY_HAND last time: it explains figures, and stays until they change it."""
+    if not path.exists():
+        return ""
+    _, mark, remarks = path.read_text(encoding="utf-8").partition(BY_HAND)
+    return f"\n{mark}{remarks}" if mark else ""
 
 
 def median(rounds: list[dict[str, Any]], *path: str | int) -> float:
