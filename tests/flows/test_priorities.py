@@ -42,7 +42,7 @@ with connection.cursor() as cursor:
             f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) "
             f"SELECT {chosen} FROM n, (SELECT * FROM {model._meta.db_table} WHERE {source} = %s) AS template",
             [template.id.hex])
-result = Prediction.objects.filter(state='queued', priority=9).count()
+result = Prediction.objects.filter(priority=9).count()
 """
 
 
