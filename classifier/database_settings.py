@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
-    "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-16384;"
+    "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-512;"
 )
 
 

@@ -57,8 +57,8 @@ class DrainThread(QueueThread):
         self._bell.set()
         while not self._stopping.is_set():
             try:
-                self._preload()
                 self._drain()
+                self._preload()
                 unexpected = 0
             except (DatabaseError, InterfaceError) as problem:
                 logger.warning("database_trouble", error=repr(problem))
