@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,26 +16,33 @@ from pytest_django import DjangoDbBlocker
 Result = TypeVar("Result")
 
 
-@pytest.fixture
-def shared_database(
-    request: pytest.FixtureRequest, tmp_path: Path, django_db_setup: None, django_db_blocker: DjangoDbBlocker
-) -> Iterator[None]:
-    """On SQLite a file of this test's own; on PostgreSQL the test database, emptied afterwards."""
-    if connection.vendor != "sqlite":
-        request.getfixturevalue("transactional_db")
-        yield
-        return
+@contextmanager
+def _file_database(path: Path) -> Iterator[None]:
     usual, usual_name = connections["default"], connections.databases["default"]["NAME"]
-    connections.databases["default"]["NAME"] = str(tmp_path / "shared.sqlite3")
+    connections.databases["default"]["NAME"] = str(path)
     del connections["default"]
-    with django_db_blocker.unblock():
-        try:
-            call_command("migrate", verbosity=0)
+    try:
+        call_command("migrate", verbosity=0)
+        yield
+    finally:
+        connections["default"].close()
+        connections["default"] = usual
+        connections.databases["default"]["NAME"] = usual_name
+
+
+if connection.vendor == "sqlite":
+
+    @pytest.fixture
+    def shared_database(tmp_path: Path, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+        """A file of this test's own."""
+        with django_db_blocker.unblock(), _file_database(tmp_path / "shared.sqlite3"):
             yield
-        finally:
-            connections["default"].close()
-            connections["default"] = usual
-            connections.databases["default"]["NAME"] = usual_name
+
+else:
+
+    @pytest.fixture
+    def shared_database(transactional_db: None) -> None:
+        """The test database with real commits, emptied afterwards; asked for by name, or pytest-django rolls back."""
 
 
 def in_parallel(count: int, call: Callable[[int], Result]) -> list[Result]:
