@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
@@ -17,7 +18,7 @@ from classifier.object_storage import delete_object, write_verified
 from classifier.predictions import oldest_open_age_seconds
 
 
-def _answer(body: dict[str, object], *, good: bool) -> HttpResponse:
+def _answer(body: Mapping[str, object], *, good: bool) -> HttpResponse:
     """200 or 503. A 503 here is the answer to the question, not an error of ours: it is not logged as one."""
     response = JsonResponse(body, status=200 if good else 503)
     response._has_been_logged = True  # type: ignore[attr-defined] # what Django's own log_response looks at
