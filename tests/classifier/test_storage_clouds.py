@@ -105,7 +105,8 @@ def test_a_store_that_confirms_other_bytes_is_not_believed_and_the_object_is_rem
     cloud.server.behaviour = confirm_other_bytes
     with pytest.raises(StorageUnavailable):
         write_verified(KEY, DATA)
-    assert [method for method, _ in cloud.server.asked][-1] == "DELETE"
+    # Google's client asks about the bucket in a thread of its own whenever it likes: a GET may stand anywhere.
+    assert [method for method, _ in cloud.server.asked if method != "GET"][-1] == "DELETE"
 
 
 def test_a_body_cut_short_is_storage_unavailable_and_never_returned(cloud: Cloud) -> None:

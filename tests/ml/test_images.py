@@ -126,7 +126,7 @@ def test_bytes_that_are_no_whole_picture_are_refused(data: bytes) -> None:
 
 
 def test_the_plain_modules_load_no_tensorflow() -> None:
-    modules = "data_types images silhouettes artifact datasets shards snapshots splits calibration evaluation starter"
+    modules = "data_types images silhouettes artifact datasets shards splits calibration evaluation starter"
     code = f"import importlib, sys\nfor name in {modules.split()!r}: importlib.import_module('ml.' + name)\n"
     code += "sys.exit(any(name.split('.')[0] in ('tensorflow', 'keras') for name in sys.modules))"
     root = Path(__file__).parents[2]
