@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from typing import Any, Final
 
 from classifier.exact_tests import (
@@ -19,6 +18,7 @@ from classifier.exact_tests import (
     paired_difference_lower_bound,
     pictures_to_show_gain,
 )
+from classifier.models import GatePolicy
 
 SIGNIFICANCE: Final = 0.05
 FEWEST_PER_LABEL: Final = 30
@@ -28,12 +28,8 @@ INTERESTING_GAIN: Final = 0.01
 LEAST_DISCORDANT: Final = 0.05
 
 
-class Policy(StrEnum):
-    """What counts as good enough: nothing speaks against it, a proven gain, or at most a margin worse."""
-
-    NO_HARM = "no_harm"
-    BETTER = "better"
-    NOT_WORSE = "not_worse"
+Policy = GatePolicy
+"""What counts as good enough: nothing speaks against it, a proven gain, or at most a margin worse."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Case, F, IntegerField, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Coalesce, Concat, Now
@@ -56,7 +57,13 @@ class Standing:
 
 
 def request_run(
-    *, classifier: Classifier, snapshot: Snapshot, options: Mapping[str, Any], name: str = ""
+    *,
+    classifier: Classifier,
+    snapshot: Snapshot,
+    options: Mapping[str, Any],
+    name: str = "",
+    source: TrainingRun.Source = TrainingRun.Source.COMMAND,
+    user: User | None = None,
 ) -> TrainingRun:
     """A queued run. Raises Conflict while another one is active, UnchangedError where there is nothing new to learn."""
     fingerprint = run_fingerprint(classifier=classifier, snapshot=snapshot, options=options)
@@ -71,6 +78,8 @@ def request_run(
                 settings=dict(options),
                 snapshot=snapshot.description,
                 fingerprint=fingerprint,
+                source=source,
+                requested_by=user,
             )
     except IntegrityError as problem:
         raise Conflict(f"Classifier {classifier.slug} is in training already. Wait for it, or cancel it.") from problem

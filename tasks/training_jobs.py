@@ -15,6 +15,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from classifier.artifact_storage import ArtifactDamaged, save_artifact_folder
@@ -78,11 +79,20 @@ class TrainingReport:
     metrics: dict[str, Any]
 
 
-def request_training(*, slug: str, options: RunOptions, name: str = "") -> TrainingRun:
+def request_training(
+    *,
+    slug: str,
+    options: RunOptions,
+    name: str = "",
+    source: TrainingRun.Source = TrainingRun.Source.COMMAND,
+    user: User | None = None,
+) -> TrainingRun:
     """A queued run for these options. Raises NotFound, Refused, Conflict (one is active), UnchangedError."""
     classifier = find_classifier(slug)
     snapshot = take_snapshot(classifier=classifier, dataset_names=options.datasets)
-    return request_run(classifier=classifier, snapshot=snapshot, options=options.to_dict(), name=name)
+    return request_run(
+        classifier=classifier, snapshot=snapshot, options=options.to_dict(), name=name, source=source, user=user
+    )
 
 
 def execute_run(

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.views import redirect_to_login
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 
 from classifier.errors import NotAllowed, NotFound
 from classifier.identifiers import parse_id
@@ -14,6 +20,8 @@ from classifier.models import Image
 from classifier.owners import Owner
 from classifier.presentation import describable
 from webapp.middleware import visitor_of
+
+View = Callable[..., HttpResponseBase]
 
 
 def asking_owner(request: HttpRequest) -> Owner:
@@ -28,7 +36,59 @@ def asking_owner(request: HttpRequest) -> Owner:
 
 def may_see_all_images(user: AbstractBaseUser | AnonymousUser) -> bool:
     """People who work on the site see everybody's images."""
-    return isinstance(user, User) and user.is_staff and user.has_perm("classifier.view_image")
+    return _has_right(user, "view_image")
+
+
+def may_see_work(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """The pages about classifiers, datasets, trainings and model versions."""
+    return _has_right(user, "view_trainingrun")
+
+
+def may_train(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Start and cancel trainings and imports."""
+    return _has_right(user, "add_trainingrun")
+
+
+def may_edit_classifier(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Change names, thresholds and schedules."""
+    return _has_right(user, "change_classifier")
+
+
+def may_promote(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Make another version live, roll back."""
+    return _has_right(user, "change_modelversion")
+
+
+def work_page(
+    right: Callable[[AbstractBaseUser | AnonymousUser], bool] = may_see_work,
+) -> Callable[[View], View]:
+    """A view for people with this right: visitors are sent to the login and come back, all others find nothing."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if isinstance(request.user, AnonymousUser):
+                return redirect_to_login(request.get_full_path())
+            if not right(request.user):
+                raise Http404
+            try:
+                return view(request, *args, **kwargs)
+            except NotFound as problem:
+                raise Http404(problem.message) from problem
+
+        return guarded
+
+    return decorate
+
+
+def working_user(request: HttpRequest) -> User:
+    """Who is logged in, on a page that lets nobody else in."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def _has_right(user: AbstractBaseUser | AnonymousUser, right: str) -> bool:
+    return isinstance(user, User) and user.is_staff and user.has_perm(f"classifier.{right}")
 
 
 def visible_images(request: HttpRequest) -> QuerySet[Image]:

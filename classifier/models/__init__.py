@@ -1,10 +1,11 @@
 """All rows, one file per entity."""
 
-from classifier.models.classifier import Classifier, Label
+from classifier.models.classifier import Classifier, GatePolicy, Label
 from classifier.models.dataset import Dataset
 from classifier.models.idempotency_key import IdempotencyKey
 from classifier.models.image import Image
-from classifier.models.model_version import LiveVersionChange, ModelVersion
+from classifier.models.import_job import ImportJob
+from classifier.models.model_version import LiveVersionChange, ModelVersion, PromotionRequest
 from classifier.models.prediction import Prediction
 from classifier.models.training_run import TrainingRun
 from classifier.models.worker_heartbeat import WorkerHeartbeat
@@ -12,12 +13,15 @@ from classifier.models.worker_heartbeat import WorkerHeartbeat
 __all__ = [
     "Classifier",
     "Dataset",
+    "GatePolicy",
     "IdempotencyKey",
     "Image",
+    "ImportJob",
     "Label",
     "LiveVersionChange",
     "ModelVersion",
     "Prediction",
+    "PromotionRequest",
     "TrainingRun",
     "WorkerHeartbeat",
 ]

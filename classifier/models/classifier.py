@@ -9,6 +9,14 @@ from django.db.models import Q
 from classifier.identifiers import new_id
 
 
+class GatePolicy(models.TextChoices):
+    """The same words as promotion_gate.Policy."""
+
+    NO_HARM = "no_harm", "No evidence of harm"
+    BETTER = "better", "Proven better"
+    NOT_WORSE = "not_worse", "Not worse by more than a margin"
+
+
 class Classifier(models.Model):
     """`live_version` alone decides what answers; the version's stage follows it in the same commit."""
 
@@ -35,6 +43,28 @@ class Classifier(models.Model):
     left_right_differ = models.BooleanField(
         default=False, help_text="Training must not mirror pictures (letters, left or right hands)."
     )
+    gate_policy = models.CharField(
+        max_length=12,
+        choices=GatePolicy.choices,
+        default=GatePolicy.NO_HARM,
+        help_text="What a newly trained version must show before it goes live by itself.",
+    )
+    gate_margin = models.FloatField(
+        default=0.01,
+        validators=[MinValueValidator(0.001), MaxValueValidator(0.2)],
+        help_text="For the policy “not worse by more than”: the share of pictures, 0.01 for one in a hundred.",
+    )
+    train_every_hours = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(24 * 365)]
+    )
+    train_after_examples = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(10_000_000)]
+    )
+    next_training_at = models.DateTimeField(null=True, blank=True, help_text="Set while trainings repeat by the clock.")
+    schedule_outcome = models.CharField(
+        max_length=300, blank=True, default="", help_text="What the schedule did last, in words."
+    )
+    schedule_checked_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

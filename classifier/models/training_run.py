@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -23,9 +24,19 @@ class TrainingRun(models.Model):
         FAILED = "failed"
         CANCELLED = "cancelled"
 
+    class Source(models.TextChoices):
+        COMMAND = "command", "the command line"
+        PAGE = "page", "a page"
+        SCHEDULE = "schedule", "the schedule"
+        API = "api", "the API"
+
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     classifier = models.ForeignKey("classifier.Classifier", on_delete=models.CASCADE, related_name="training_runs")
     name = models.CharField(max_length=120, blank=True, default="")
+    source = models.CharField(max_length=8, choices=Source.choices, default=Source.COMMAND)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     settings = models.JSONField(default=dict)
     snapshot = models.JSONField(

@@ -25,6 +25,8 @@ class ShownEntry:
 
 ENTRIES = (
     Entry("Upload", "upload"),
+    Entry("Classifiers", "classifiers"),
+    Entry("Training", "trainings"),
     Entry("API", "api-docs"),
     Entry("Admin", "admin:index"),
 )
@@ -43,4 +45,4 @@ def _show(entry: Entry, path: str) -> ShownEntry | None:
         address = reverse(entry.url_name)
     except NoReverseMatch:
         return None
-    return ShownEntry(entry.words, address, is_current=address == path)
+    return ShownEntry(entry.words, address, is_current=path == address or (address != "/" and path.startswith(address)))
