@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data_types import MlError, Preprocessing
+from ml.errors import MlError
+from ml.preprocessing import Preprocessing
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"

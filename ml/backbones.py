@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml.data_types import MlError, Preprocessing, PreprocessingName
+from ml.errors import MlError
+from ml.preprocessing import Preprocessing, PreprocessingName
 
 
 class BackboneError(MlError):

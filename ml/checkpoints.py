@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ml.data_types import MlError, TrainingSettings
+from ml.errors import MlError
+from ml.training_settings import TrainingSettings
 
 
 def write_checkpoint(

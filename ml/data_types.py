@@ -2,60 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal, Protocol, cast, get_args, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.errors import MlError
+from ml.preprocessing import Preprocessing
+
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.int32]
-
-PreprocessingName = Literal["grey_bright_on_dark", "scale_minus1_1", "scale_0_1", "imagenet_bgr", "imagenet_standard"]
-CHANNELS: dict[str, int] = {name: 1 if name == "grey_bright_on_dark" else 3 for name in get_args(PreprocessingName)}
-
-
-class MlError(Exception):
-    """Root of the errors that the ml floor raises for reasons a person can act on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Preprocessing:
-    """What happens to a picture before the network sees it; stored in the artifact.
-
-    The named steps give uint8 pixels of `(height, width, channels)`; the network itself scales them to numbers.
-    """
-
-    name: PreprocessingName
-    height: int
-    width: int
-    channels: int
-
-    def __post_init__(self) -> None:
-        if self.name not in get_args(PreprocessingName):
-            raise MlError(f"Unknown preprocessing {self.name!r}; known: {', '.join(get_args(PreprocessingName))}.")
-        if self.channels != CHANNELS[self.name]:
-            raise MlError(f"Preprocessing {self.name} has {CHANNELS[self.name]} channel(s), not {self.channels}.")
-        if not (1 <= self.height <= 1024 and 1 <= self.width <= 1024):
-            raise MlError(f"A network input of {self.width} x {self.height} is outside 1 to 1024 pixels a side.")
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return self.height, self.width, self.channels
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
-        try:
-            name = cast(PreprocessingName, values["name"])
-            return cls(name, int(values["height"]), int(values["width"]), int(values["channels"]))
-        except (KeyError, TypeError, ValueError) as problem:
-            raise MlError(f"Not a preprocessing description: {values!r}.") from problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,117 +91,6 @@ class TrainingData:
     validation: LabelledImages
     holdout: LabelledImages
     fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingSettings:
-    """Everything that decides a training run; stored whole in the artifact.
-
-    From `image_size` on (0: what the recipe takes), all but `class_weights` and `patience_epochs` (0: never stop early)
-    concern the recipe `transfer`: `head` is the widths of dense layers before the last one. `class_weights` and
-    `patience_epochs` have no effect on the recipe `small`.
-    """
-
-    recipe: Literal["small", "transfer", "auto"] = "small"
-    epochs: int = 10
-    batch_size: int = 128
-    peak_learning_rate: float = 4e-3
-    warm_up_share: float = 0.2
-    weight_decay: float = 0.02
-    label_smoothing: float = 0.1
-    dropout: float = 0.2
-    mirror: bool = True
-    shift_pixels: int = 2
-    erase_share: float = 0.0
-    average_momentum: float = 0.995
-    mirror_average: bool = False
-    network: str = "small_residual"
-    network_settings: dict[str, Any] = field(
-        default_factory=lambda: {"stem": 32, "widths": [64, 128], "blocks": [2, 2]}
-    )
-    mixed_precision: Literal["auto", "off", "mixed_bfloat16"] = "auto"
-    target_precision: float = 0.9
-    seed: int = 0
-    image_size: int = 0
-    backbone: str = "mobilenet"
-    backbone_weights: Literal["imagenet", "none"] = "imagenet"
-    pooling: Literal["mean", "flat"] = "mean"
-    head: list[int] = field(default_factory=list)
-    l2_penalty: float = 0.0
-    class_weights: bool = True
-    patience_epochs: int = 0
-    fine_tune_epochs: int = 0
-    fine_tune_rate: float = 1e-5
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> TrainingSettings:
-        """What is not given is as suits the recipe. Raises MlError that names the unknown or ill-typed value."""
-        default = replace(cls(), **RECIPE_DEFAULTS.get(values.get("recipe", ""), {}))
-        unknown = sorted(set(values) - set(default.to_dict()))
-        if unknown:
-            raise MlError(f"Unknown training setting(s): {', '.join(unknown)}.")
-        for name, value in values.items():
-            expected = type(getattr(default, name))
-            if not isinstance(value, (int, float) if expected is float else expected):
-                raise MlError(f"Training setting {name} must be {expected.__name__}, not {value!r}.")
-        return replace(default, **values).checked()
-
-    def checked(self) -> TrainingSettings:
-        ranges: Iterable[tuple[str, float, float]] = (
-            ("epochs", 1, 10_000),
-            ("batch_size", 1, 65_536),
-            ("peak_learning_rate", 1e-7, 10),
-            ("warm_up_share", 0, 0.9),
-            ("label_smoothing", 0, 0.9),
-            ("dropout", 0, 0.9),
-            ("shift_pixels", 0, 64),
-            ("erase_share", 0, 1),
-            ("average_momentum", 0, 0.99999),
-            ("target_precision", 0.5, 0.9999),
-            ("image_size", 0, 1024),
-            ("l2_penalty", 0, 10),
-            ("patience_epochs", 0, 10_000),
-            ("fine_tune_epochs", 0, 1000),
-            ("fine_tune_rate", 1e-8, 1e-2),
-        )
-        for name, low, high in ranges:
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise MlError(f"Training setting {name} must lie between {low} and {high}, not {value}.")
-        for name, words in WORDS.items():
-            if getattr(self, name) not in words:
-                raise MlError(f"Training setting {name} must be {' or '.join(words)}, not {getattr(self, name)!r}.")
-        if len(self.head) > MOST_HEAD_LAYERS or not all(is_width(width) for width in self.head):
-            raise MlError(f"Training setting head is up to {MOST_HEAD_LAYERS} widths of dense layers, not {self.head}.")
-        return self
-
-
-MOST_HEAD_LAYERS, WIDEST_LAYER = 4, 8192
-WORDS: dict[str, tuple[str, ...]] = {
-    "recipe": ("small", "transfer", "auto"),
-    "mixed_precision": ("auto", "off", "mixed_bfloat16"),
-    "backbone_weights": ("imagenet", "none"),
-    "pooling": ("mean", "flat"),
-}
-RECIPE_DEFAULTS: dict[str, dict[str, Any]] = {
-    "transfer": {
-        "epochs": 30,
-        "batch_size": 32,
-        "peak_learning_rate": 1e-3,
-        "weight_decay": 0.0,
-        "l2_penalty": 0.015,
-        "label_smoothing": 0.0,
-        "shift_pixels": 0,
-        "patience_epochs": 8,
-    }
-}
-
-
-def is_width(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= WIDEST_LAYER
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ml.data_types import Integers, MlError, Pixels
+from ml.data_types import Integers, Pixels
+from ml.errors import MlError
 
 FASHION_LABELS = [
     "T-shirt/top",

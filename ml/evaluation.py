@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.calibration import expected_calibration_error, wilson_interval
-from ml.data_types import Floats, MlError
+from ml.data_types import Floats
+from ml.errors import MlError
 
 
 def confusion_matrix(answers: NDArray[Any], labels: NDArray[Any], count: int) -> NDArray[np.int64]:

@@ -10,10 +10,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from ml.data_types import Pixels, Preprocessing
+from ml.data_types import Pixels
 from ml.feature_cache import FeatureCache, Features, FeatureStore
 from ml.inference import compile_logits
 from ml.network_parts import PENULTIMATE
+from ml.preprocessing import Preprocessing
 
 BATCH = 32
 PACK = 1024

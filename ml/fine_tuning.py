@@ -13,13 +13,14 @@ import numpy as np
 
 from ml.backbones import find_backbone
 from ml.checkpoints import read_checkpoint, write_checkpoint
-from ml.data_types import Progress, TrainingData, TrainingSettings
+from ml.data_types import Progress, TrainingData
 from ml.heads import balance
 from ml.inference import compile_logits
 from ml.network_parts import PENULTIMATE
 from ml.pipelines import AugmentedBatches
 from ml.publishing import measure_logits, predict_logits
 from ml.run_callback import RunCallback, StoppedError
+from ml.training_settings import TrainingSettings
 
 
 class FineTuningRun:

@@ -12,12 +12,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data_types import Floats, Integers, Progress, TrainingSettings
+from ml.data_types import Floats, Integers, Progress
 from ml.feature_cache import Features
 from ml.inference import named_weights
 from ml.learning_rates import make_optimizer
 from ml.publishing import measure_logits
 from ml.run_callback import RunCallback, StoppedError
+from ml.training_settings import TrainingSettings
 from ml.transfer_network import LOGITS, add_head, dense_name
 
 NORM_EPSILON, SMALLEST_VARIANCE = 1e-3, 1e-12

@@ -7,7 +7,9 @@ import io
 import numpy as np
 from PIL import Image, ImageOps
 
-from ml.data_types import MlError, Pixels, Preprocessing
+from ml.data_types import Pixels
+from ml.errors import MlError
+from ml.preprocessing import Preprocessing
 from ml.silhouettes import bring_to_silhouette, has_dark_ground
 
 FORMATS = ("JPEG", "PNG", "WEBP")

@@ -13,11 +13,13 @@ import tensorflow as tf
 
 from ml.artifact import ArtifactError, Manifest, read_manifest, read_weights
 from ml.calibration import energies, softmax
-from ml.data_types import Answer, Floats, MlError, Pixels, Preprocessing
+from ml.data_types import Answer, Floats, Pixels
 from ml.device import choose_number_format, grow_gpu_memory
+from ml.errors import MlError
 from ml.images import prepare_image
 from ml.network_parts import list_weights
 from ml.networks import build_network, fold_normalization
+from ml.preprocessing import Preprocessing
 
 WEIGHT_COPIES = 3
 """Weights in memory: the model's variables, the compiled function's constants, the runtime's reordered copies."""

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ml.data_types import TrainingSettings
+from ml.training_settings import TrainingSettings
 
 
 @keras.saving.register_keras_serializable(package="whatsit")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ml.data_types import MlError
+from ml.errors import MlError
 
 LAST_CONVOLUTION = "last_convolution"
 """The layer whose output is the last map of features, (n, rows, columns, channels)."""

@@ -10,10 +10,10 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from ml.data_types import Preprocessing
 from ml.images import input_scaling
 from ml.network_parts import LAST_CONVOLUTION, PENULTIMATE, UnknownNetworkError
 from ml.normalization import FusedBatchNormalization
+from ml.preprocessing import Preprocessing
 from ml.transfer_network import transfer
 
 __all__ = ["LAST_CONVOLUTION", "PENULTIMATE", "UnknownNetworkError", "build_network", "fold_normalization"]

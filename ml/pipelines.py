@@ -9,7 +9,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data_types import Floats, LabelledImages, Pixels, TrainingSettings
+from ml.data_types import Floats, LabelledImages, Pixels
+from ml.training_settings import TrainingSettings
 
 ERASED_AREA = (0.02, 0.25)
 ERASED_ASPECT = (0.4, 2.5)

@@ -20,9 +20,10 @@ from ml.calibration import (
     negative_log_likelihood,
     softmax,
 )
-from ml.data_types import Floats, LabelledImages, Pixels, TrainingData, TrainingSettings
+from ml.data_types import Floats, LabelledImages, Pixels, TrainingData
 from ml.evaluation import evaluate
 from ml.inference import compile_logits, named_weights
+from ml.training_settings import TrainingSettings
 
 EVALUATION_BATCH = 256
 

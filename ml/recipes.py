@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ml.backbones import BACKBONES, choose_input, find_backbone, has_weights
-from ml.data_types import MlError, TrainingData, TrainingSettings
+from ml.data_types import TrainingData
+from ml.errors import MlError
+from ml.training_settings import TrainingSettings
 
 LARGEST_SMALL_SIDE = 96
 LARGEST_TINY_SIDE = 48

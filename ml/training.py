@@ -13,8 +13,9 @@ import keras
 
 from ml.averaging import AveragedWeights
 from ml.checkpoints import read_checkpoint, write_checkpoint
-from ml.data_types import MlError, Progress, TrainingData, TrainingOutcome, TrainingSettings
+from ml.data_types import Progress, TrainingData, TrainingOutcome
 from ml.device import choose_number_format, grow_gpu_memory
+from ml.errors import MlError
 from ml.feature_cache import FeatureStore
 from ml.inference import compile_logits
 from ml.learning_rates import make_optimizer
@@ -23,6 +24,7 @@ from ml.pipelines import AugmentedBatches
 from ml.publishing import measure_logits, predict_logits, publish
 from ml.recipes import resolve_recipe
 from ml.run_callback import RunCallback, StoppedError, describe_curve
+from ml.training_settings import TrainingSettings
 from ml.transfer import train_transfer
 
 

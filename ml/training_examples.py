@@ -14,10 +14,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data_types import LabelledImages, MlError, Pixels, Preprocessing, Split, TrainingData
+from ml.data_types import LabelledImages, Pixels, Split, TrainingData
 from ml.datasets import DatasetError
+from ml.errors import MlError
 from ml.images import prepare_image, prepare_pixels
 from ml.near_duplicates import NearDuplicates
+from ml.preprocessing import Preprocessing
 from ml.shards import DatasetIndex, Shard, ShardEntry, read_index, read_shards
 from ml.splits import choose_split
 

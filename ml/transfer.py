@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.backbones import WeightsFile, find_backbone, find_weights
-from ml.data_types import LabelledImages, Progress, TrainingData, TrainingOutcome, TrainingSettings
+from ml.data_types import LabelledImages, Progress, TrainingData, TrainingOutcome
 from ml.device import choose_number_format
 from ml.feature_cache import FeatureStore
 from ml.features import FeatureExtractor, name_space
@@ -24,6 +24,7 @@ from ml.inference import put_weights
 from ml.networks import build_network
 from ml.publishing import publish
 from ml.run_callback import StoppedError, describe_curve
+from ml.training_settings import TrainingSettings
 from ml.transfer_network import LOGITS, dense_name, load_backbone
 
 Weights = dict[str, NDArray[np.float32]]

@@ -13,10 +13,11 @@ from keras import layers
 from numpy.typing import NDArray
 
 from ml.backbones import SMALLEST_SIDE, Backbone, BackboneError, WeightsFile, find_backbone
-from ml.data_types import MOST_HEAD_LAYERS, WORDS, Preprocessing, is_width
 from ml.folding import build_folded, fold_weights
 from ml.images import input_scaling, is_blue_first
 from ml.network_parts import LAST_CONVOLUTION, PENULTIMATE, UnknownNetworkError
+from ml.preprocessing import Preprocessing
+from ml.training_settings import MOST_HEAD_LAYERS, WORDS, is_width
 
 TOP_NORM = "top_layernorm"
 LOGITS = "logits"

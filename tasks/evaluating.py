@@ -11,7 +11,8 @@ from django.conf import settings
 from classifier.artifact_storage import ArtifactDamaged, fetch_artifact
 from classifier.errors import Refused
 from classifier.models import ModelVersion
-from ml.data_types import MlError, Predictor, Split
+from ml.data_types import Predictor, Split
+from ml.errors import MlError
 from tasks.holdout_answers import OnProgress, answer_holdout, load_predictor
 from tasks.judging import select_holdout
 

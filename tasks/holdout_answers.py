@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from classifier.promotion_gate import HoldoutAnswers
 from ml.calibration import expected_calibration_error
-from ml.data_types import MlError, Pixels, Predictor, Split
+from ml.data_types import Pixels, Predictor, Split
+from ml.errors import MlError
 from ml.evaluation import evaluate
 from ml.training_examples import Selection, iterate_pictures
 

@@ -13,7 +13,7 @@ from classifier.errors import Refused
 from classifier.models import Classifier, ModelVersion
 from classifier.promotion_gate import Policy, Verdict, judge, judge_first
 from classifier.training_snapshots import take_snapshot
-from ml.data_types import MlError
+from ml.errors import MlError
 from ml.training_examples import Selection, select_examples
 from tasks.holdout_answers import OnProgress, answer_holdout, load_predictor
 

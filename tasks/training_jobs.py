@@ -40,9 +40,11 @@ from classifier.training_runs import (
     request_run,
 )
 from classifier.training_snapshots import datasets_of_snapshot, take_snapshot
-from ml.data_types import MlError, Progress, TrainingData, TrainingSettings
+from ml.data_types import Progress, TrainingData
+from ml.errors import MlError
 from ml.recipes import RecipeChoice
 from ml.training_examples import Selection, load_training_data, refuse_too_small, select_examples
+from ml.training_settings import TrainingSettings
 from tasks.judging import judge_version
 from tasks.run_keeper import RunKeeper
 from tasks.training_options import RunOptions, choose_preprocessing, choose_run_recipe, choose_settings

@@ -16,11 +16,14 @@ from classifier.models import Classifier
 from classifier.promotion_gate import Policy
 from classifier.promotions import PromotionMode
 from ml.backbones import choose_input, find_backbone
-from ml.data_types import MlError, Preprocessing, Split, TrainingSettings
+from ml.data_types import Split
+from ml.errors import MlError
+from ml.preprocessing import Preprocessing
 from ml.recipes import RecipeChoice, available_backbones, choose_recipe
 from ml.shards import read_shards
 from ml.silhouettes import has_dark_ground
 from ml.training_examples import ORDER, Selection
+from ml.training_settings import TrainingSettings
 from tasks.dataset_packing import open_packed_picture
 
 RECIPES: Final = ("auto", "small", "transfer")

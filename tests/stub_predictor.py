@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from ml.data_types import Answer, Preprocessing
+from ml.data_types import Answer
+from ml.preprocessing import Preprocessing
 
 LABELS = ["cat", "dog", "bird"]
 

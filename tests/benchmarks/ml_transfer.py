@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.backbones import choose_input, find_backbone, find_weights
-from ml.data_types import Integers, Pixels, TrainingSettings
+from ml.data_types import Integers, Pixels
 from ml.device import choose_number_format
 from ml.feature_cache import Features
 from ml.features import FeatureExtractor
@@ -30,6 +30,7 @@ from ml.heads import FeatureBatches, FeatureSet, HeadRun, apply_head
 from ml.images import prepare_image
 from ml.inference import put_weights
 from ml.networks import build_network
+from ml.training_settings import TrainingSettings
 from ml.transfer_network import load_backbone
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from ml.backbones import BACKBONES, BackboneError, choose_input, find_backbone, find_weights, has_weights
-from ml.data_types import Preprocessing
 from ml.images import input_scaling
 from ml.inference import named_weights, put_weights
 from ml.network_parts import LAST_CONVOLUTION, PENULTIMATE, UnknownNetworkError
 from ml.networks import build_network
+from ml.preprocessing import Preprocessing
 from ml.transfer_network import build_plain, cut, load_backbone
 
 SIDE = 32

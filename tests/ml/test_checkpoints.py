@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ml.checkpoints import read_checkpoint, write_checkpoint
-from ml.data_types import MlError
+from ml.errors import MlError
 from tests.ml.tiny_models import TINY_SETTINGS
 
 

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from ml.data_types import LabelledImages, MlError, Preprocessing, Progress, TrainingSettings
+from ml.data_types import LabelledImages, Progress
+from ml.errors import MlError
+from ml.preprocessing import Preprocessing
+from ml.training_settings import TrainingSettings
 
 
 def test_settings_come_back_from_their_dictionary() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.data_types import MlError
+from ml.errors import MlError
 from ml.evaluation import confusion_matrix, evaluate
 
 SCORES = np.array([[0.7, 0.2, 0.1, 0.0], [0.6, 0.3, 0.1, 0.0], [0.1, 0.8, 0.1, 0.0], [0.4, 0.3, 0.2, 0.1]])

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 import pytest
 
-from ml.data_types import Preprocessing
 from ml.feature_cache import FeatureCache, FolderStore
 from ml.features import FeatureExtractor, name_space
 from ml.network_parts import PENULTIMATE
+from ml.preprocessing import Preprocessing
 
 INPUT = Preprocessing("scale_0_1", 4, 4, 3)
 

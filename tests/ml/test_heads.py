@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml.data_types import Progress, TrainingSettings
+from ml.data_types import Progress
 from ml.heads import FeatureBatches, FeatureSet, HeadRun, Standardisation, apply_head, balance
+from ml.training_settings import TrainingSettings
 from tests.ml.transfer_models import SMALL_TRANSFER
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ml.data_types import Preprocessing
 from ml.datasets import read_idx
 from ml.images import UnreadableImage, prepare_image, prepare_pixels
+from ml.preprocessing import Preprocessing
 
 GREY = Preprocessing("grey_bright_on_dark", 28, 28, 1)
 COLOUR = Preprocessing("scale_minus1_1", 20, 10, 3)

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from ml.artifact import read_manifest, write_artifact
-from ml.data_types import MlError, Predictor
+from ml.data_types import Predictor
+from ml.errors import MlError
 from ml.images import UnreadableImage
 from ml.inference import LoadedModel, compile_logits, named_weights
 from ml.networks import build_network

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from ml.data_types import Preprocessing
 from ml.networks import LAST_CONVOLUTION, PENULTIMATE, UnknownNetworkError, build_network
 from ml.normalization import FusedBatchNormalization
+from ml.preprocessing import Preprocessing
 from tests.ml.tiny_models import TINY_INPUT, TINY_SETTINGS
 
 COLOUR = Preprocessing("scale_minus1_1", 20, 12, 3)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ml.data_types import MlError, TrainingSettings
+from ml.errors import MlError
 from ml.recipes import available_backbones, choose_recipe, resolve_recipe
+from ml.training_settings import TrainingSettings
 from tests.ml.tiny_models import TINY_SETTINGS, make_tiny_data
 from tests.ml.transfer_models import SMALL_TRANSFER, make_colour_data
 

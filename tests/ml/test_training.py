@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from ml.artifact import read_manifest, read_weights
-from ml.data_types import MlError, Progress, TrainingOutcome
+from ml.data_types import Progress, TrainingOutcome
+from ml.errors import MlError
 from ml.training import train
 from tests.ml.tiny_models import TINY_SETTINGS, draw_examples, make_tiny_data
 

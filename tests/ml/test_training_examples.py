@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.data_types import MlError, Pixels, Preprocessing, Split
+from ml.data_types import Pixels, Split
 from ml.datasets import DatasetError
+from ml.errors import MlError
+from ml.preprocessing import Preprocessing
 from ml.shards import PackedExample, ShardWriter
 from ml.splits import choose_split, content_digest
 from ml.training_examples import iterate_pictures, load_training_data, refuse_too_small, select_examples

@@ -10,10 +10,12 @@ import pytest
 
 from ml.artifact import read_manifest, read_weights
 from ml.backbones import BackboneError
-from ml.data_types import MlError, Progress, TrainingOutcome, TrainingSettings
+from ml.data_types import Progress, TrainingOutcome
+from ml.errors import MlError
 from ml.feature_cache import FolderStore
 from ml.inference import LoadedModel
 from ml.training import train
+from ml.training_settings import TrainingSettings
 from tests.ml.transfer_models import SMALL_TRANSFER, draw_colours, make_colour_data
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.data_types import LabelledImages, Preprocessing, TrainingData, TrainingSettings
+from ml.data_types import LabelledImages, TrainingData
+from ml.preprocessing import Preprocessing
+from ml.training_settings import TrainingSettings
 
 TINY_INPUT = Preprocessing("grey_bright_on_dark", 8, 8, 1)
 TINY_SETTINGS = TrainingSettings(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ml.backbones import choose_input, find_backbone
-from ml.data_types import LabelledImages, TrainingData, TrainingSettings
+from ml.data_types import LabelledImages, TrainingData
+from ml.training_settings import TrainingSettings
 
 SIDE = 32
 SMALL_TRANSFER = TrainingSettings.from_dict(
