@@ -1,25 +1,20 @@
-"""A training run from request to verdict. The command and the scheduled task are two doors to this one path."""
+"""A training run from claim to verdict. The command and the train worker are two doors to this one path."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from django.conf import settings
-from django.contrib.auth.models import User
 from django.utils import timezone
 
 from classifier.artifact_storage import ArtifactDamaged, save_artifact_folder
-from classifier.classifiers import find_classifier
 from classifier.datasets import DatasetDamaged, dataset_cache_dir, fetch_dataset
 from classifier.errors import Conflict, Refused, WhatsitError
 from classifier.model_registry import register_version
@@ -37,17 +32,18 @@ from classifier.training_runs import (
     fail_run,
     finish_run,
     record_epoch,
-    request_run,
 )
-from classifier.training_snapshots import datasets_of_snapshot, take_snapshot
+from classifier.training_snapshots import datasets_of_snapshot
 from ml.data_types import Progress, TrainingData
 from ml.errors import MlError
 from ml.recipes import RecipeChoice
 from ml.training_examples import Selection, load_training_data, refuse_too_small, select_examples
 from ml.training_settings import TrainingSettings
 from tasks.judging import judge_version
+from tasks.recipe_choice import choose_preprocessing, choose_run_recipe, choose_settings
 from tasks.run_keeper import RunKeeper
-from tasks.training_options import RunOptions, choose_preprocessing, choose_run_recipe, choose_settings
+from tasks.training_folders import weights_folder, work_folder
+from tasks.training_options import RunOptions
 
 logger = structlog.get_logger(__name__)
 
@@ -81,22 +77,6 @@ class TrainingReport:
     metrics: dict[str, Any]
 
 
-def request_training(
-    *,
-    slug: str,
-    options: RunOptions,
-    name: str = "",
-    source: TrainingRun.Source = TrainingRun.Source.COMMAND,
-    user: User | None = None,
-) -> TrainingRun:
-    """A queued run for these options. Raises NotFound, Refused, Conflict (one is active), UnchangedError."""
-    classifier = find_classifier(slug)
-    snapshot = take_snapshot(classifier=classifier, dataset_names=options.datasets)
-    return request_run(
-        classifier=classifier, snapshot=snapshot, options=options.to_dict(), name=name, source=source, user=user
-    )
-
-
 def execute_run(
     run_id: UUID,
     *,
@@ -114,7 +94,7 @@ def execute_run(
         raise Conflict("This training run is in other hands, or has ended.")
     run = TrainingRun.objects.select_related("classifier").get(id=run_id)
     try:
-        with RunKeeper(claimed) as keeper, _work_folder(run_id) as folder:
+        with RunKeeper(claimed) as keeper, work_folder(run_id) as folder:
             report = _Trainer(run, claimed, keeper, on_news).train(folder)
         finish_run(claimed, outcome=f"v{report.version.number} is {report.stage}. {' '.join(report.verdict.sentences)}")
         return report
@@ -147,7 +127,7 @@ class _Trainer:
 
     def train(self, folder: Path) -> TrainingReport:
         selection = self._select()
-        choice = choose_run_recipe(self.options, selection, _weights_folder())
+        choice = choose_run_recipe(self.options, selection, weights_folder())
         data = self._load(selection, choice)
         artifact = folder / "artifact"
         self.checkpoint = folder / CHECKPOINT
@@ -203,7 +183,7 @@ class _Trainer:
             on_progress=self._hear,
             should_stop=lambda: self.keeper.must_stop,
             checkpoint=self.checkpoint,
-            weights_folder=_weights_folder(),
+            weights_folder=weights_folder(),
         )
         if not outcome.finished:
             raise RunStoppedError("The training was cancelled.")
@@ -263,24 +243,3 @@ class _Trainer:
     def _stop_if_told(self) -> None:
         if self.keeper.must_stop:
             raise RunStoppedError("The training was cancelled.")
-
-
-@contextmanager
-def _work_folder(run_id: UUID) -> Iterator[Path]:
-    """Below var/, removed at the end; what killed trainers of ended runs left goes at the next start."""
-    root = Path(settings.VAR_DIR) / "training"
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for left in root.iterdir():
-        if left.name == run_id.hex or not is_active(UUID(left.name)):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = root / run_id.hex
-    folder.mkdir(mode=0o700)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _weights_folder() -> Path | None:
-    """Where the operator put weights of backbones, beside Keras' own cache."""
-    return Path(settings.BACKBONE_WEIGHTS_DIR) if settings.BACKBONE_WEIGHTS_DIR else None

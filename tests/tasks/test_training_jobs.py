@@ -16,8 +16,9 @@ from classifier.object_storage import list_objects
 from classifier.training_runs import UnchangedError, request_cancel
 from tasks.evaluating import evaluate_version, load_version
 from tasks.importing import import_pictures
-from tasks.training_jobs import RunStoppedError, TrainingReport, execute_run, request_training
+from tasks.training_jobs import RunStoppedError, TrainingReport, execute_run
 from tasks.training_options import read_options
+from tasks.training_requests import request_training
 from tests.dataset_makers import write_halves
 
 pytestmark = pytest.mark.django_db

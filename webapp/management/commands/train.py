@@ -16,6 +16,8 @@ from django.core.management.base import CommandError, CommandParser
 from classifier.doorbell import ring_by_name
 from classifier.errors import Refused
 from classifier.training_runs import UnchangedError, find_run
+from tasks.training_options import read_options
+from tasks.training_requests import TRAIN_TASK, request_training
 from webapp.management.progress_bars import described_bar
 from webapp.management.sentence_command import SentenceCommand
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
     from tasks.training_jobs import TrainingReport
 
-TRAIN_TASK = "tasks.training.run"
 TRAINER_NICE = 10
 FLAGS = ("recipe", "backbone", "head", "image_size", "batch_size", "epochs", "seed", "datasets", "promote")
 
@@ -77,10 +78,6 @@ class Command(SentenceCommand):
         self._train(run_id)
 
     def _request(self, options: dict[str, Any]) -> UUID:
-        # numpy stays out of the web process, which lists the commands.
-        from tasks.training_jobs import request_training
-        from tasks.training_options import read_options
-
         values = read_configuration(options["config"]) if options["config"] else {}
         slug, name = values.pop("classifier", None), values.pop("name", "")
         if slug not in (None, options["slug"]):
