@@ -25,12 +25,18 @@ class ImportJob(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     classifier_slug = models.SlugField(max_length=60)
+    classifier_name = models.CharField(
+        max_length=120, blank=True, default="", help_text="What a classifier that this import makes is called."
+    )
     name = models.CharField(max_length=120)
     place = models.CharField(
         max_length=500, blank=True, default="", help_text="A storage URL, where nothing was uploaded."
     )
     storage_key = models.CharField(
-        max_length=200, blank=True, default="", help_text="The uploaded ZIP in object storage, deleted at the end."
+        max_length=200,
+        blank=True,
+        default="",
+        help_text="The folder of the uploaded parts, empty once they are deleted.",
     )
     file_name = models.CharField(max_length=200, blank=True, default="")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
@@ -47,6 +53,7 @@ class ImportJob(models.Model):
     worker = models.CharField(max_length=120, blank=True, default="")
     lease_until = models.DateTimeField(null=True, blank=True)
     claim = models.PositiveIntegerField(default=0)
+    failures = models.PositiveSmallIntegerField(default=0, help_text="How often its worker fell silent.")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
