@@ -170,6 +170,14 @@ ORPHAN_OBJECT_SECONDS = read_seconds("ORPHAN_OBJECT_SECONDS", 3 * 3600.0)
 TRAINING_LEASE_SECONDS = read_seconds("TRAINING_LEASE_SECONDS", 45.0)
 TRAINING_POLL_SECONDS = read_seconds("TRAINING_POLL_SECONDS", 15.0)
 
+# Imports of labelled pictures on the web (classifier/import_jobs.py, tasks/import_loop.py)
+IMPORT_MAX_BYTES = read_integer("IMPORT_MAX_MB", 2000, low=1, high=200_000) * 1_000_000
+# An upload comes in parts, so that neither a proxy nor this machine's memory or temporary files ever hold it whole.
+IMPORT_PART_BYTES = min(8_000_000, REQUEST_MAX_BYTES)
+IMPORT_FOLDERS = read_list("IMPORT_FOLDERS", [])
+IMPORT_LEASE_SECONDS = read_seconds("IMPORT_LEASE_SECONDS", 30.0)
+IMPORT_POLL_SECONDS = read_seconds("IMPORT_POLL_SECONDS", 15.0)
+
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = False
