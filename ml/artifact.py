@@ -1,4 +1,4 @@
-"""The folder a model lives in: manifest.json and weights.npz, written whole or not at all, checked on reading."""
+"""The folder a model lives in: manifest, weights, golden answers. Written whole or not at all, checked on reading."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import math
 import os
 import shutil
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,13 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.array_files import ArrayFileError, read_arrays
 from ml.errors import MlError
 from ml.preprocessing import Preprocessing
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.npz"
+GOLDEN = "golden.npz"
 MOST_MANIFEST_BYTES = 4 * 1024 * 1024
+MOST_WEIGHTS_BYTES = 512 * 1024 * 1024
 
 
 class ArtifactError(MlError):
@@ -53,7 +55,12 @@ class Manifest:
         return json.dumps(values, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
-def write_artifact(folder: Path, manifest: Manifest, weights: Mapping[str, NDArray[Any]]) -> Manifest:
+def write_artifact(
+    folder: Path,
+    manifest: Manifest,
+    weights: Mapping[str, NDArray[Any]],
+    golden: Mapping[str, NDArray[Any]] | None = None,
+) -> Manifest:
     """Write side folder, digests, manifest last, then rename to `folder`; returns the manifest with its digests.
 
     Weights are stored as float16 where they are floating point: half the size, and the same answers (tests compare).
@@ -67,11 +74,14 @@ def write_artifact(folder: Path, manifest: Manifest, weights: Mapping[str, NDArr
     try:
         compact = {name: shrink(name, values) for name, values in weights.items()}
         np.savez(side / WEIGHTS, **compact)  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
-        complete = Manifest(**{**shallow(manifest), "files": {WEIGHTS: digest_file(side / WEIGHTS)}})
+        if golden:
+            np.savez_compressed(side / GOLDEN, **golden)  # type: ignore[arg-type]  # as above
+        files = {each.name: digest_file(each) for each in sorted(side.iterdir())}
+        complete = Manifest(**{**shallow(manifest), "files": files})
         check_manifest(complete)
         (side / MANIFEST).write_text(complete.to_json(), encoding="utf-8")
-        for name in (WEIGHTS, MANIFEST):
-            flush(side / name)
+        for each in side.iterdir():
+            flush(each)
         side.rename(folder)
     except BaseException:
         shutil.rmtree(side, ignore_errors=True)
@@ -103,10 +113,10 @@ def read_weights(folder: Path, manifest: Manifest) -> dict[str, NDArray[np.float
     """Name → float32 array, from bytes whose digest has been checked. Raises ArtifactError, also for NaN."""
     check_files(folder, manifest)
     try:
-        with np.load(folder / WEIGHTS, allow_pickle=False) as stored:
-            weights = {name: stored[name].astype(np.float32) for name in stored.files}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as problem:
+        stored = read_arrays(folder / WEIGHTS, MOST_WEIGHTS_BYTES)
+    except ArrayFileError as problem:
         raise ArtifactError(f"The weights in {folder} cannot be read: {problem}") from problem
+    weights = {name: values.astype(np.float32) for name, values in stored.items()}
     for name, values in weights.items():
         if not np.isfinite(values).all():
             raise ArtifactError(f"The weights {name} in {folder} hold values that are not finite.")
@@ -127,8 +137,23 @@ def check_manifest(manifest: Manifest) -> None:
         raise ArtifactError(f"A temperature must be above 0, not {manifest.temperature!r}.")
     if manifest.energy_threshold is not None and not is_number(manifest.energy_threshold):
         raise ArtifactError(f"An energy threshold must be a number, not {manifest.energy_threshold!r}.")
-    if set(manifest.files) != {WEIGHTS}:
-        raise ArtifactError(f"An artifact holds exactly {WEIGHTS}, not {sorted(manifest.files)}.")
+    if set(manifest.files) not in ({WEIGHTS}, {WEIGHTS, GOLDEN}):
+        raise ArtifactError(f"An artifact holds exactly {WEIGHTS}, and {GOLDEN} at most, not {sorted(manifest.files)}.")
+
+
+def check_network_size(manifest: Manifest, weights: Mapping[str, NDArray[Any]]) -> None:
+    """No number that describes the network may pass what the weights hold, else building it could fill the memory.
+
+    Raises ArtifactError.
+    """
+    largest = max([len(weights), *(side for values in weights.values() for side in values.shape)])
+    settings = manifest.network.get("settings", {})
+    if not isinstance(settings, dict):
+        raise ArtifactError(f"The settings of a network must be given by name, not as {settings!r}.")
+    for name, value in settings.items():
+        numbers = value if isinstance(value, list) else [value]
+        if len(numbers) > largest or any(isinstance(each, int) and not 0 <= each <= largest for each in numbers):
+            raise ArtifactError(f"The weights do not fit a network whose {name} is {str(value)[:60]}.")
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:

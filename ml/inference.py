@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ml.artifact import ArtifactError, Manifest, read_manifest, read_weights
+from ml.artifact import ArtifactError, Manifest, check_network_size, read_manifest, read_weights
 from ml.calibration import energies, softmax
 from ml.data_types import Answer, Floats, Pixels
 from ml.device import choose_number_format, grow_gpu_memory
@@ -42,6 +42,7 @@ class LoadedModel:
         grow_gpu_memory()
         manifest = read_manifest(folder)
         weights = read_weights(folder, manifest)
+        check_network_size(manifest, weights)
         name, settings = manifest.network.get("name", ""), manifest.network.get("settings", {})
         try:
             number_format = choose_number_format("auto")

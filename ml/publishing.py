@@ -22,7 +22,9 @@ from ml.calibration import (
 )
 from ml.data_types import Floats, LabelledImages, Pixels, TrainingData
 from ml.evaluation import evaluate
+from ml.golden import choose_golden
 from ml.inference import compile_logits, named_weights
+from ml.target_curves import choose_thresholds
 from ml.training_settings import TrainingSettings
 
 EVALUATION_BATCH = 256
@@ -60,7 +62,7 @@ def publish(
         network={"name": settings.network, "settings": settings.network_settings, "outputs": len(data.labels)},
         preprocessing=data.preprocessing,
         temperature=temperature,
-        thresholds=thresholds.to_dict(),
+        thresholds=thresholds.to_dict() | {"per_target": choose_thresholds(scores, data.validation.labels)},
         energy_threshold=find_energy_threshold(validation),
         mirror_average=mirror_average,
         metrics=metrics,
@@ -69,7 +71,8 @@ def publish(
         recipe=settings.to_dict(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    write_artifact(folder, manifest, {name: np.asarray(each) for name, each in named_weights(network).items()})
+    weights = {name: np.asarray(each) for name, each in named_weights(network).items()}
+    write_artifact(folder, manifest, weights, choose_golden(data.validation.images, scores))
     return metrics
 
 
