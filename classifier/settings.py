@@ -169,6 +169,7 @@ ORPHAN_OBJECT_SECONDS = read_seconds("ORPHAN_OBJECT_SECONDS", 3 * 3600.0)
 # Training (classifier/training_runs.py, tasks/train_loop.py)
 TRAINING_LEASE_SECONDS = read_seconds("TRAINING_LEASE_SECONDS", 45.0)
 TRAINING_POLL_SECONDS = read_seconds("TRAINING_POLL_SECONDS", 15.0)
+TRAINING_SCHEDULE_SECONDS = read_seconds("TRAINING_SCHEDULE_SECONDS", 60.0)
 
 # Imports of labelled pictures on the web (classifier/import_jobs.py, tasks/import_loop.py)
 IMPORT_MAX_BYTES = read_integer("IMPORT_MAX_MB", 2000, low=1, high=200_000) * 1_000_000
