@@ -100,16 +100,24 @@ def wilson_interval(successes: int, count: int, z: float = NORMAL_95) -> tuple[f
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def wilson_lower_bounds(successes: NDArray[Any], counts: NDArray[Any], z: float = NORMAL_95) -> NDArray[np.float64]:
+    """The lower ends of `wilson_interval` for many shares at once; every count above 0."""
+    share = successes / counts
+    centre = (share + z * z / (2 * counts)) / (1 + z * z / counts)
+    half = z / (1 + z * z / counts) * np.sqrt(share * (1 - share) / counts + z * z / (4 * counts * counts))
+    return np.asarray(np.maximum(0.0, centre - half), np.float64)
+
+
 def smallest_proven_threshold(confidence: Floats, right: NDArray[np.bool_], target: float) -> float | None:
     """The smallest confidence at and above which precision is proven ≥ target by Wilson's lower bound, or None."""
+    if not len(confidence):
+        return None
     order = np.argsort(-confidence, kind="stable")
-    sorted_confidence, correct = confidence[order], np.cumsum(right[order])
-    best: float | None = None
-    for index in range(len(order)):
-        ends_a_tie = index + 1 == len(order) or sorted_confidence[index + 1] < sorted_confidence[index]
-        if ends_a_tie and wilson_interval(int(correct[index]), index + 1)[0] >= target:
-            best = float(sorted_confidence[index])
-    return best
+    ordered, counts = confidence[order], np.arange(1, len(order) + 1)
+    ends_a_tie = np.append(ordered[1:] < ordered[:-1], True)
+    is_proven = ends_a_tie & (wilson_lower_bounds(np.cumsum(right[order]), counts) >= target)
+    places = np.flatnonzero(is_proven)
+    return float(ordered[places[-1]]) if len(places) else None
 
 
 def find_thresholds(scores: Floats, labels: NDArray[Any], target: float) -> Thresholds:

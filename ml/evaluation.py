@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,10 @@ from ml.calibration import expected_calibration_error, wilson_interval
 from ml.data_types import Floats
 from ml.errors import MlError
 
+MOST_MATRIX_LABELS: Final = 100
+"""With more labels the whole matrix is a page nobody reads and megabytes of JSON; the largest confusions say more."""
+MOST_PAIRS: Final = 200
+
 
 def confusion_matrix(answers: NDArray[Any], labels: NDArray[Any], count: int) -> NDArray[np.int64]:
     """(count, count): rows are the truth, columns the answers."""
@@ -18,17 +22,27 @@ def confusion_matrix(answers: NDArray[Any], labels: NDArray[Any], count: int) ->
     return cells.reshape(count, count)
 
 
+def confused_pairs(answers: NDArray[Any], labels: NDArray[Any], count: int) -> list[list[int]]:
+    """`[truth, answer, how many]` of the largest confusions, most frequent first."""
+    wrong = answers != labels
+    places = np.asarray(labels, np.int64)[wrong] * count + answers[wrong]
+    cells, counts = np.unique(places, return_counts=True)
+    largest = np.argsort(-counts, kind="stable")[:MOST_PAIRS]
+    return [[*divmod(int(cells[place]), count), int(counts[place])] for place in largest]
+
+
 def evaluate(scores: Floats, labels: NDArray[Any], names: list[str]) -> dict[str, Any]:
     """Scores (n, labels) against the truth (n,): accuracy with its 95 % interval, top-3, calibration, per label.
 
-    A figure that cannot be computed (precision of a label never answered) is None.
+    A figure that cannot be computed (precision of a label never answered) is None, and so is the confusion matrix of
+    more than MOST_MATRIX_LABELS labels.
     """
     if scores.shape != (len(labels), len(names)):
         raise MlError(f"Scores of shape {scores.shape} do not fit {len(labels)} pictures of {len(names)} labels.")
-    answers = scores.argmax(axis=1)
-    right = int((answers == labels).sum())
+    answers, count = scores.argmax(axis=1), len(names)
+    is_right = answers == labels
+    right = int(is_right.sum())
     low, high = wilson_interval(right, len(labels))
-    matrix = confusion_matrix(answers, labels, len(names))
     return {
         "count": len(labels),
         "accuracy": divide(right, len(labels)),
@@ -36,13 +50,23 @@ def evaluate(scores: Floats, labels: NDArray[Any], names: list[str]) -> dict[str
         "accuracy_high": high,
         "top_3": divide(count_top(scores, labels, 3), len(labels)),
         "calibration_error": expected_calibration_error(scores, labels),
-        "confusion": matrix.tolist(),
-        "per_label": [describe_label(matrix, index, name) for index, name in enumerate(names)],
+        "confusion": confusion_matrix(answers, labels, count).tolist() if count <= MOST_MATRIX_LABELS else None,
+        "confused_pairs": confused_pairs(answers, labels, count),
+        "per_label": [
+            describe_label(name, *map(int, counts))
+            for name, *counts in zip(
+                names,
+                np.bincount(labels[is_right], minlength=count),
+                np.bincount(answers, minlength=count),
+                np.bincount(labels, minlength=count),
+                strict=True,
+            )
+        ],
     }
 
 
-def describe_label(matrix: NDArray[np.int64], index: int, name: str) -> dict[str, Any]:
-    right, answered, support = int(matrix[index, index]), int(matrix[:, index].sum()), int(matrix[index].sum())
+def describe_label(name: str, right: int, answered: int, support: int) -> dict[str, Any]:
+    """`answered`: how often the label was the answer; `support`: how many pictures show it."""
     return {
         "label": name,
         "support": support,
