@@ -90,12 +90,18 @@ def roll_back(*, classifier: Classifier, user: User | None = None) -> ModelVersi
     """
     with write_transaction():
         locked = Classifier.objects.select_for_update().get(pk=classifier.pk)
-        changes = LiveVersionChange.objects.filter(classifier=locked, version=locked.live_version_id)
-        promotion = changes.exclude(reason__startswith=_ROLLED_BACK).select_related("version", "previous").first()
+        promotion = find_undoable_promotion(locked)
         if promotion is None or promotion.previous is None:
             raise Conflict("There is no earlier live version to go back to.")
         promote(version=promotion.previous, reason=f"{_ROLLED_BACK} v{promotion.version.number}", user=user)
     return promotion.previous
+
+
+def find_undoable_promotion(classifier: Classifier) -> LiveVersionChange | None:
+    """The promotion that a roll back would undo; None where the live version replaced none."""
+    changes = LiveVersionChange.objects.filter(classifier=classifier, version=classifier.live_version_id)
+    promotion = changes.exclude(reason__startswith=_ROLLED_BACK).select_related("version", "previous").first()
+    return promotion if promotion is not None and promotion.previous is not None else None
 
 
 def version_live_before(version_id: UUID) -> UUID | None:
