@@ -16,7 +16,7 @@ from tasks.schedule import BEAT_SCHEDULE
 app = Celery("whatsit")
 app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,
-    include=["tasks.prediction", "tasks.training", "tasks.housekeeping"],
+    include=["tasks.prediction", "tasks.training", "tasks.housekeeping", "tasks.import_jobs", "tasks.scheduling"],
     accept_content=["json"],
     task_serializer="json",
     task_ignore_result=True,
@@ -50,3 +50,4 @@ app.conf.update(
 app.steps["worker"].add("tasks.drain:DrainStep")
 app.steps["worker"].add("tasks.train_loop:TrainStep")
 app.steps["worker"].add("tasks.housekeeping_loop:HousekeepingStep")
+app.steps["worker"].add("tasks.import_loop:ImportStep")

@@ -19,7 +19,7 @@ from classifier.datasets import DatasetDamaged, dataset_cache_dir, fetch_dataset
 from classifier.errors import Conflict, Refused, WhatsitError
 from classifier.model_registry import register_version
 from classifier.models import ModelVersion, TrainingRun
-from classifier.promotion_gate import Policy, Verdict
+from classifier.promotion_gate import Verdict
 from classifier.promotions import PromotionMode, apply_verdict
 from classifier.training_checkpoints import fetch_checkpoint, forget_checkpoint, save_checkpoint
 from classifier.training_queue import is_active, is_cancel_requested, release_run
@@ -219,12 +219,13 @@ class _Trainer:
         )
 
     def _judge(self, version: ModelVersion, artifact: Path, selection: Selection) -> Verdict:
+        policy, margin = self.options.gate(self.run.classifier)
         return judge_version(
             version=version,
             artifact=artifact,
             selection=selection,
-            policy=Policy(self.options.policy),
-            margin=self.options.margin,
+            policy=policy,
+            margin=margin,
             on_progress=lambda done, total: self._tell_count("measuring", done, total),
         )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
 
 from classifier.errors import Refused
+from classifier.models import Classifier
 from classifier.promotion_gate import Policy
 from classifier.promotions import PromotionMode
 from ml.backbones import find_backbone
@@ -22,20 +23,33 @@ _NOT_SETTINGS: Final = frozenset({"recipe", "seed", "target_precision", "image_s
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What was said, checked. `hyper_parameters` are ml's settings by name; what is missing there is chosen later."""
+    """What was said, checked. `hyper_parameters` are ml's settings by name; what is missing there is chosen later.
+
+    Without `policy` and `margin` the classifier's own count.
+    """
 
     recipe: str = "auto"
     image_size: int | None = None
     datasets: list[str] = field(default_factory=list)
     promote: str = PromotionMode.AUTO
-    policy: str = Policy.NO_HARM
-    margin: float = 0.01
+    policy: str | None = None
+    margin: float | None = None
     seed: int = 0
     hyper_parameters: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As the run's row stores it."""
-        return {**asdict(self), "promote": str(self.promote), "policy": str(self.policy)}
+        return {**asdict(self), "promote": str(self.promote), "policy": str(self.policy) if self.policy else None}
+
+    def with_gate_of(self, classifier: Classifier) -> RunOptions:
+        """Policy and margin filled in: whoever asks for a run, what was not said is the classifier's."""
+        policy, margin = self.gate(classifier)
+        return replace(self, policy=policy, margin=margin)
+
+    def gate(self, classifier: Classifier) -> tuple[Policy, float]:
+        """What the new version is judged by."""
+        margin = classifier.gate_margin if self.margin is None else self.margin
+        return Policy(self.policy or classifier.gate_policy), margin
 
     @classmethod
     def from_row(cls, values: Mapping[str, Any]) -> RunOptions:
@@ -65,18 +79,22 @@ def read_options(values: Mapping[str, Any]) -> RunOptions:
 def _check_own(options: RunOptions) -> None:
     if options.recipe not in RECIPES:
         raise _refusal(f"Unknown recipe {options.recipe!r}; known: {', '.join(RECIPES)}.")
-    if options.promote not in set(PromotionMode):
+    if options.promote not in list(PromotionMode):
         raise _refusal(f"promote must be one of {', '.join(PromotionMode)}, not {options.promote!r}.")
-    if options.policy not in set(Policy):
+    if options.policy is not None and options.policy not in list(Policy):
         raise _refusal(f"policy must be one of {', '.join(Policy)}, not {options.policy!r}.")
     size = options.image_size
     largest = LARGEST_SMALL_SIDE if options.recipe == "small" else LARGEST_SIDE
     if size is not None and not (_is_integer(size) and SMALLEST_SIDE <= size <= largest):
         raise _refusal(f"image_size must lie between {SMALLEST_SIDE} and {largest}, not {size!r}.")
-    if isinstance(options.margin, bool) or not isinstance(options.margin, int | float) or not 0 < options.margin < 0.5:
+    if options.margin is not None and not (_is_number(options.margin) and 0 < options.margin < 0.5):
         raise _refusal(f"margin is a share between 0 and 0.5, not {options.margin!r}.")
     if not isinstance(options.datasets, list) or not all(isinstance(name, str) for name in options.datasets):
         raise _refusal("datasets is a list of names.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_integer(value: object) -> bool:

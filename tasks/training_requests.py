@@ -24,12 +24,14 @@ def request_training(
     source: TrainingRun.Source = TrainingRun.Source.COMMAND,
     user: User | None = None,
 ) -> TrainingRun:
-    """A queued run for these options. Raises NotFound, Refused, Conflict (one is active), UnchangedError."""
+    """A queued run for these options, judged by the classifier's policy where they name none.
+
+    Raises NotFound, Refused, Conflict (one is active), UnchangedError.
+    """
     classifier = find_classifier(slug)
     snapshot = take_snapshot(classifier=classifier, dataset_names=options.datasets)
-    return request_run(
-        classifier=classifier, snapshot=snapshot, options=options.to_dict(), name=name, source=source, user=user
-    )
+    values = options.with_gate_of(classifier).to_dict()
+    return request_run(classifier=classifier, snapshot=snapshot, options=values, name=name, source=source, user=user)
 
 
 def queue_training(

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from tasks.training_jobs import TrainingReport
 
 TRAINER_NICE = 10
-FLAGS = ("recipe", "backbone", "head", "image_size", "batch_size", "epochs", "seed", "datasets", "promote")
+FLAGS = ("recipe", "backbone", "head", "image_size", "batch_size", "epochs", "seed", "datasets")
+GATE_FLAGS = ("promote", "policy", "margin")
 
 
 class Command(SentenceCommand):
@@ -53,6 +54,8 @@ class Command(SentenceCommand):
         parser.add_argument("--seed", type=int, metavar="N")
         parser.add_argument("--datasets", nargs="+", metavar="NAME", help="default: all of the classifier")
         parser.add_argument("--promote", choices=["auto", "never", "force"], help="default: as the gate says")
+        parser.add_argument("--policy", choices=["no_harm", "better", "not_worse"], help="default: the classifier's")
+        parser.add_argument("--margin", type=float, metavar="SHARE", help="for not_worse; default: the classifier's")
         parser.add_argument("--queue", action="store_true", help="leave it to a train worker")
         parser.add_argument("--run", metavar="ID", help="work on this queued run")
         parser.add_argument("--tethered", action="store_true", help=SUPPRESS)
@@ -82,7 +85,7 @@ class Command(SentenceCommand):
         slug, name = values.pop("classifier", None), values.pop("name", "")
         if slug not in (None, options["slug"]):
             raise Refused("malformed_request", f"{options['config']} is for classifier {slug}, not {options['slug']}.")
-        values |= {flag: options[flag] for flag in FLAGS if options[flag] is not None}
+        values |= {flag: options[flag] for flag in (*FLAGS, *GATE_FLAGS) if options[flag] is not None}
         return request_training(slug=options["slug"], options=read_options(values), name=options["name"] or name).id
 
     def _train(self, run_id: UUID, *, give_back_when_interrupted: bool = False) -> None:
