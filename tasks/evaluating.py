@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+import structlog
 from django.conf import settings
 
 from classifier.artifact_storage import ArtifactDamaged, fetch_artifact
 from classifier.errors import Refused
-from classifier.models import ModelVersion
+from classifier.model_registry import version_live_before
+from classifier.models import Classifier, ModelVersion
 from ml.data_types import Predictor, Split
 from ml.errors import MlError
+from ml.training_examples import Selection
+from tasks.evaluation_storage import Opponent, keep_evaluation
 from tasks.holdout_answers import OnProgress, answer_holdout, load_predictor
-from tasks.judging import select_holdout
+from tasks.judging import answer_as_opponent, select_holdout
+
+logger = structlog.get_logger(__name__)
+
+ALSO_TOLD: Final = (
+    *("top_3", "calibration_error", "calibration_error_before", "sure_share", "sure_accuracy"),
+    *("per_label", "confusion", "confused_pairs"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +46,41 @@ class Evaluation:
             "low": self.metrics["accuracy_low"],
             "high": self.metrics["accuracy_high"],
             "n": self.metrics["count"],
-            "top_3": self.metrics["top_3"],
-            "calibration_error": self.metrics["calibration_error"],
-            "per_label": self.metrics["per_label"],
-            "confusion": self.metrics["confusion"],
+            **{name: self.metrics[name] for name in ALSO_TOLD},
         }
 
 
 def evaluate_version(
     *, version: ModelVersion, dataset_names: Sequence[str] = (), on_progress: OnProgress = lambda done, total: None
 ) -> Evaluation:
-    """Raises NotFound, Refused where there is nothing to measure on or the version does not load."""
+    """Measure, and store it with the version unless only some datasets were asked for.
+
+    What is stored tells what changed against the live version (for the live one: against the one that it replaced).
+    Raises NotFound, Refused where there is nothing to measure on or the version does not load, StorageUnavailable.
+    """
     selection = select_holdout(classifier=version.classifier, dataset_names=dataset_names)
     if not selection.count(Split.HOLDOUT):
         raise Refused("malformed_request", "No picture fell to the holdout, so there is nothing to measure on.")
     result = answer_holdout(load_version(version), selection, on_progress=on_progress)
-    return Evaluation(version, list(dataset_names), result.measure())
+    if dataset_names:
+        return Evaluation(version, list(dataset_names), result.measure(version.manifest))
+    opponent = _find_opponent(version, selection)
+    metrics = keep_evaluation(version=version, result=result, selection=selection, opponent=opponent)
+    return Evaluation(version, [], metrics)
+
+
+def _find_opponent(version: ModelVersion, selection: Selection) -> Opponent | None:
+    """One that cannot be loaded is none: this version is measured all the same."""
+    live_id = Classifier.objects.values_list("live_version_id", flat=True).get(pk=version.classifier_id)
+    other_id = live_id if live_id != version.id else version_live_before(version.id)
+    other = ModelVersion.objects.filter(pk=other_id).first() if other_id else None
+    if other is None:
+        return None
+    try:
+        return answer_as_opponent(other, selection)
+    except (ArtifactDamaged, MlError) as problem:
+        logger.warning("opponent_not_loaded", version=str(other.id), error=str(problem))
+        return None
 
 
 def load_version(version: ModelVersion) -> Predictor:

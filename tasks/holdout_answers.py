@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,13 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.promotion_gate import HoldoutAnswers
-from ml.calibration import expected_calibration_error
-from ml.data_types import Pixels, Predictor, Split
+from ml.calibration import expected_calibration_error, softmax
+from ml.data_types import Answer, Pixels, Predictor, Split
 from ml.errors import MlError
 from ml.evaluation import evaluate
+from ml.target_curves import choose_thresholds, describe_sure, measure_targets
 from ml.training_examples import Selection, iterate_pictures
 
 BATCH: Final = 256
+SMALLEST_SCORE: Final = 1e-300
+"""Scores are softmax(logits / temperature), so their logarithm times the temperature is the logits again."""
 OnProgress = Callable[[int, int], None]
 
 
@@ -29,21 +32,43 @@ class HoldoutResult:
     labels: list[str]
     truth: NDArray[np.int32]
     scores: NDArray[np.float64]
+    unsure: NDArray[np.bool_]
+    unfamiliar: NDArray[np.bool_]
     seconds_per_picture: float | None
 
     @property
     def truth_names(self) -> list[str]:
         return [self.labels[place] for place in self.truth.tolist()]
 
+    @property
+    def answers(self) -> NDArray[np.int64]:
+        """The answer's place in `labels`."""
+        return self.scores.argmax(axis=1) if len(self.truth) else np.zeros(0, np.int64)
+
     def for_gate(self, name: str) -> HoldoutAnswers:
         """Answers by name, with the figures the gate looks at."""
-        answered = self.scores.argmax(axis=1).tolist() if len(self.truth) else []
         error = expected_calibration_error(self.scores, self.truth)
-        return HoldoutAnswers(name, [self.labels[place] for place in answered], error, self.seconds_per_picture)
+        names = [self.labels[place] for place in self.answers.tolist()]
+        return HoldoutAnswers(name, names, error, self.seconds_per_picture)
 
-    def measure(self) -> dict[str, Any]:
-        """ml's metrics: accuracy with interval, per label, confusion."""
-        return evaluate(self.scores, self.truth, self.labels)
+    def measure(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """ml's metrics, the error before calibration, and what is answered surely, now and for other targets.
+
+        Thresholds for other targets come from the manifest, where validation chose them; an older manifest has none,
+        and `target_curve_from` says that these pictures themselves had to serve, which flatters.
+        """
+        if not len(self.truth):
+            return {"count": 0}
+        chosen = (manifest.get("thresholds") or {}).get("per_target") or []
+        thresholds = chosen or choose_thresholds(self.scores, self.truth)
+        uncalibrated = softmax(np.log(np.maximum(self.scores, SMALLEST_SCORE)), 1 / manifest.get("temperature", 1.0))
+        return {
+            **evaluate(self.scores, self.truth, self.labels),
+            "calibration_error_before": expected_calibration_error(uncalibrated, self.truth),
+            **describe_sure(~self.unsure, self.answers == self.truth),
+            "target_curve": measure_targets(self.scores, self.truth, self.unfamiliar, thresholds),
+            "target_curve_from": "validation" if chosen else "holdout",
+        }
 
 
 def load_predictor(folder: Path) -> Predictor:
@@ -67,14 +92,14 @@ def answer_holdout(
     labels = known + [name for name in selection.labels if name not in known]
     place_of = {name: place for place, name in enumerate(labels)}
     total = selection.count(Split.HOLDOUT)
-    truth, rows, waiting = list[int](), list[list[float]](), list[Pixels]()
+    truth, answered, waiting = list[int](), list[Answer](), list[Pixels]()
     seconds = 0.0
 
     def predict_waiting() -> float:
         started = time.perf_counter()
-        rows.extend(answer.scores for answer in predictor.predict(np.stack(waiting)))
+        answered.extend(predictor.predict(np.stack(waiting)))
         waiting.clear()
-        on_progress(len(rows), total)
+        on_progress(len(answered), total)
         return time.perf_counter() - started
 
     for _, label, pixels in iterate_pictures(selection, predictor.preprocessing, [Split.HOLDOUT]):
@@ -84,7 +109,14 @@ def answer_holdout(
             seconds += predict_waiting()
     if waiting:
         seconds += predict_waiting()
-    scores = np.zeros((len(rows), len(labels)))
-    if rows:
-        scores[:, : len(known)] = rows
-    return HoldoutResult(labels, np.asarray(truth, np.int32), scores, seconds / total if total else None)
+    scores = np.zeros((len(answered), len(labels)))
+    if answered:
+        scores[:, : len(known)] = [answer.scores for answer in answered]
+    return HoldoutResult(
+        labels,
+        np.asarray(truth, np.int32),
+        scores,
+        np.asarray([answer.unsure for answer in answered], np.bool_),
+        np.asarray([answer.unfamiliar for answer in answered], np.bool_),
+        seconds / total if total else None,
+    )

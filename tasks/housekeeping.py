@@ -7,8 +7,10 @@ from uuid import UUID
 
 from classifier.datasets import dataset_cache_dir, forget_cached_datasets, remove_orphan_datasets
 from classifier.errors import StorageUnavailable
+from classifier.evaluations import remove_orphan_packs
 from classifier.heartbeats import forget_silent_workers
 from classifier.idempotency import forget_old_keys
+from classifier.import_uploads import remove_abandoned_uploads
 from classifier.object_storage import purge_leftovers
 from classifier.orphans import remove_orphans
 from classifier.training_checkpoints import remove_orphan_checkpoints
@@ -45,9 +47,11 @@ def forget_old_rows() -> None:
     max_retries=3,
 )
 def remove_orphan_objects() -> None:
-    """Objects that no row names (images, packed datasets, checkpoints), and what interrupted writes left behind."""
+    """Objects that no row names (images, datasets, checkpoints, uploads), and what interrupted writes left behind."""
     remove_orphans()
     remove_orphan_datasets()
     remove_orphan_checkpoints()
+    remove_orphan_packs()
+    remove_abandoned_uploads()
     forget_cached_datasets(dataset_cache_dir())
     purge_leftovers()

@@ -15,6 +15,7 @@ from classifier.promotion_gate import Policy, Verdict, judge, judge_first
 from classifier.training_snapshots import take_snapshot
 from ml.errors import MlError
 from ml.training_examples import Selection, select_examples
+from tasks.evaluation_storage import Opponent, keep_evaluation
 from tasks.holdout_answers import OnProgress, answer_holdout, load_predictor
 
 
@@ -29,22 +30,33 @@ def judge_version(
 ) -> Verdict:
     """The new version, whose artifact has thereby proved to load, against the live one, or against chance.
 
-    A live version that cannot be loaded is no opponent, and the verdict says so. Raises ml's errors for the new one.
+    A live version that cannot be loaded is no opponent, and the verdict says so. What was measured is stored with the
+    version. Raises ml's errors for the new one.
     """
-    name = f"v{version.number}"
     result = answer_holdout(load_predictor(artifact), selection, on_progress=on_progress)
-    truth, challenger = result.truth_names, result.for_gate(name)
+    truth, challenger = result.truth_names, result.for_gate(f"v{version.number}")
     live = Classifier.objects.select_related("live_version").get(pk=version.classifier_id).live_version
-    if live is None or live.pk == version.pk:
-        return judge_first(truth, challenger)
-    try:
-        predictor = load_predictor(fetch_artifact(live.digest, settings.MODEL_CACHE_DIR))
-        champion = answer_holdout(predictor, selection, on_progress=on_progress).for_gate(f"v{live.number}")
-    except (ArtifactDamaged, MlError) as problem:
-        verdict = judge_first(truth, challenger)
-        verdict.warnings.append(f"The live version v{live.number} could not be loaded for a comparison: {problem}")
-        return verdict
-    return judge(truth, challenger, champion, policy=policy, margin=margin)
+    opponent, trouble = None, ""
+    if live is not None and live.pk != version.pk:
+        try:
+            opponent = answer_as_opponent(live, selection, on_progress=on_progress)
+        except (ArtifactDamaged, MlError) as problem:
+            trouble = f"The live version v{live.number} could not be loaded for a comparison: {problem}"
+    keep_evaluation(version=version, result=result, selection=selection, opponent=opponent)
+    if opponent is not None:
+        champion = opponent.result.for_gate(f"v{opponent.version.number}")
+        return judge(truth, challenger, champion, policy=policy, margin=margin)
+    verdict = judge_first(truth, challenger)
+    verdict.warnings += [trouble] if trouble else []
+    return verdict
+
+
+def answer_as_opponent(
+    version: ModelVersion, selection: Selection, *, on_progress: OnProgress = lambda done, total: None
+) -> Opponent:
+    """A stored version's answers to the same pictures. Raises ArtifactDamaged, MlError, StorageUnavailable."""
+    predictor = load_predictor(fetch_artifact(version.digest, settings.MODEL_CACHE_DIR))
+    return Opponent(version, answer_holdout(predictor, selection, on_progress=on_progress))
 
 
 def select_holdout(*, classifier: Classifier, dataset_names: Sequence[str] = ()) -> Selection:
