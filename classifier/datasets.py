@@ -62,12 +62,14 @@ def name_of_new_dataset(*, name: str, classifier_slug: str | None) -> tuple[str,
     return cleaned, slug
 
 
-def add_dataset(*, classifier_slug: str, name: str, packed: PackedDataset) -> tuple[Dataset, bool]:
+def add_dataset(
+    *, classifier_slug: str, name: str, packed: PackedDataset, classifier_name: str = ""
+) -> tuple[Dataset, bool]:
     """Store the packed files, then commit row, classifier and labels together; `(dataset, whether it is new)`.
 
     The same pictures under the same labels are the same dataset: the existing row is returned and nothing is stored.
-    Whatever fails on the way leaves no object and no row. Raises Conflict where the name is taken by other pictures,
-    StorageUnavailable.
+    Whatever fails on the way leaves no object and no row. `classifier_name` is for a new classifier.
+    Raises Conflict where the name is taken by other pictures, StorageUnavailable.
     """
     if known := find_equal(classifier_slug=classifier_slug, digest=packed.digest):
         return known, False
@@ -76,7 +78,7 @@ def add_dataset(*, classifier_slug: str, name: str, packed: PackedDataset) -> tu
     try:
         stored = [_store_file(identifier, path) for path in sorted(packed.folder.iterdir())]
         failpoint("after-dataset-stored")
-        return _commit(identifier, classifier_slug, name, packed, stored), True
+        return _commit(identifier, classifier_slug, classifier_name, name, packed, stored), True
     except BaseException as problem:
         _remove_objects(identifier)
         if isinstance(problem, IntegrityError):
@@ -171,10 +173,15 @@ def _store_file(identifier: UUID, path: Path) -> dict[str, object]:
 
 
 def _commit(
-    identifier: UUID, classifier_slug: str, name: str, packed: PackedDataset, stored: list[dict[str, object]]
+    identifier: UUID,
+    classifier_slug: str,
+    classifier_name: str,
+    name: str,
+    packed: PackedDataset,
+    stored: list[dict[str, object]],
 ) -> Dataset:
     with write_transaction():
-        classifier = create_classifier(slug=classifier_slug, labels=packed.labels)
+        classifier = create_classifier(slug=classifier_slug, name=classifier_name, labels=packed.labels)
         ensure_labels(classifier, packed.labels)
         return Dataset.objects.create(
             id=identifier,

@@ -36,6 +36,15 @@ def training_group(run_id: str) -> str:
     return f"training.{run_id}"
 
 
+IMPORTS = "imports"
+"""Hears how imports get on; for people who may see the work on classifiers."""
+
+
+def import_events(described: Event) -> dict[str, list[Event]]:
+    """One event for all who watch imports."""
+    return {IMPORTS: [described]}
+
+
 EVERYBODY = "everybody"
 
 

@@ -70,6 +70,7 @@ def import_pictures(
     place: str,
     format: Format = "auto",  # noqa: A002 - the word of the command line
     classifier_slug: str | None = None,
+    classifier_name: str = "",
     label_file: Path | None = None,
     on_progress: OnProgress = lambda done, total: None,
 ) -> ImportOutcome:
@@ -88,7 +89,7 @@ def import_pictures(
             packed, facts = _describe(job.packed, rejected)
         except DatasetError as problem:
             raise Refused("malformed_request", str(problem)) from problem
-        dataset, is_new = add_dataset(classifier_slug=slug, name=name, packed=packed)
+        dataset, is_new = add_dataset(classifier_slug=slug, classifier_name=classifier_name, name=name, packed=packed)
         if is_new:
             _keep_in_cache(job.packed, dataset)
     seconds = time.monotonic() - started

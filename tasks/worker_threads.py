@@ -1,4 +1,4 @@
-"""The thread a worker has beside Celery's, one a queue and process: its bootstep, and the bell that wakes it."""
+"""The threads a worker has beside Celery's: their bootsteps, and the bells that wake them."""
 
 from __future__ import annotations
 
@@ -31,22 +31,26 @@ class QueueThread(threading.Thread):
         self.join(timeout_seconds)
 
 
-# By queue: how a task reaches the thread of its process.
+# By queue, or by the bell's own name: how a task reaches the thread of its process.
 _running: dict[str, QueueThread] = {}
 
 
-def wake_thread(queue: str) -> None:
-    """Wake this process' thread for the queue, if it has one."""
-    thread = _running.get(queue)
+def wake_thread(bell: str) -> None:
+    """Wake this process' thread for the queue (or of this name), if it has one."""
+    thread = _running.get(bell)
     if thread is not None:
         thread.wake()
 
 
 class QueueThreadStep(bootsteps.StartStopStep):
-    """Owns the thread of a worker that serves the queue; each queue has a subclass."""
+    """Owns a thread of a worker that serves the queue; each thread has a subclass.
+
+    `bell` names the second thread of a queue.
+    """
 
     requires = ("celery.worker.components:Pool",)
     queue: ClassVar[str]
+    bell: ClassVar[str] = ""
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
@@ -62,10 +66,10 @@ class QueueThreadStep(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:
         thread = self.make_thread()
-        _running[self.queue] = thread
+        _running[self.bell or self.queue] = thread
         thread.start()
 
     def stop(self, parent: Any) -> None:
-        thread = _running.pop(self.queue, None)
+        thread = _running.pop(self.bell or self.queue, None)
         if thread is not None:
             thread.stop(self.stop_seconds())
