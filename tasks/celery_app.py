@@ -16,13 +16,24 @@ from tasks.schedule import BEAT_SCHEDULE
 app = Celery("whatsit")
 app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,
-    include=["tasks.prediction", "tasks.training", "tasks.housekeeping", "tasks.import_jobs", "tasks.scheduling"],
+    include=[
+        "tasks.prediction",
+        "tasks.promoting",
+        "tasks.training",
+        "tasks.housekeeping",
+        "tasks.import_jobs",
+        "tasks.scheduling",
+    ],
     accept_content=["json"],
     task_serializer="json",
     task_ignore_result=True,
     task_default_queue="default",
     task_queues=[Queue("gpu"), Queue("train"), Queue("default")],
-    task_routes={"tasks.prediction.*": {"queue": "gpu"}, "tasks.training.*": {"queue": "train"}},
+    task_routes={
+        "tasks.prediction.*": {"queue": "gpu"},
+        "tasks.promoting.*": {"queue": "gpu"},
+        "tasks.training.*": {"queue": "train"},
+    },
     task_track_started=False,
     timezone="UTC",
     # Threads, not processes: CUDA does not survive a fork, and one TensorFlow a core would fill the memory.
@@ -48,6 +59,7 @@ app.conf.update(
     beat_max_loop_interval=30,
 )
 app.steps["worker"].add("tasks.drain:DrainStep")
+app.steps["worker"].add("tasks.promotion_loop:PromotionStep")
 app.steps["worker"].add("tasks.train_loop:TrainStep")
 app.steps["worker"].add("tasks.housekeeping_loop:HousekeepingStep")
 app.steps["worker"].add("tasks.import_loop:ImportStep")

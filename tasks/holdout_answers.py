@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from classifier.promotion_gate import HoldoutAnswers
 from ml.calibration import expected_calibration_error, softmax
 from ml.data_types import Answer, Pixels, Predictor, Split
-from ml.errors import MlError
 from ml.evaluation import evaluate
 from ml.target_curves import choose_thresholds, describe_sure, measure_targets
 from ml.training_examples import Selection, iterate_pictures
+from tasks.proving import check_answers
 
 BATCH: Final = 256
 SMALLEST_SCORE: Final = 1e-300
@@ -72,15 +72,12 @@ class HoldoutResult:
 
 
 def load_predictor(folder: Path) -> Predictor:
-    """The artifact ready to answer, proved on one batch of noise. Raises ml's ArtifactError, MlError."""
+    """The artifact ready to answer, proved on noise and its golden answers. Raises ml's ArtifactError, MlError."""
     # TensorFlow: only where a model really runs, never when a command or task module is merely imported.
     from ml.inference import LoadedModel
 
     model = LoadedModel.load(folder)
-    noise = np.random.default_rng(0).integers(0, 256, (2, *model.preprocessing.shape), dtype=np.uint8)
-    for answer in model.predict(noise):
-        if abs(sum(answer.scores) - 1) > 1e-3:
-            raise MlError("The model's scores do not sum to 1.")
+    check_answers(model, folder)
     return model
 
 

@@ -8,6 +8,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
+from classifier.promotion_requests import expire_promotions
 from tasks.repredicting import ROUND_SECONDS, follow_up_promotions
 from tasks.worker_threads import QueueThread, QueueThreadStep
 
@@ -18,7 +19,7 @@ _STOP_SECONDS = 10.0
 
 
 class HousekeepingLoop(QueueThread):
-    """Looks every HOUSEKEEPING_POLL_SECONDS for promotions that nobody has followed up."""
+    """Looks every HOUSEKEEPING_POLL_SECONDS for promotions that nobody has followed up, or that no worker took."""
 
     def __init__(self) -> None:
         super().__init__("housekeeping-loop")
@@ -28,6 +29,7 @@ class HousekeepingLoop(QueueThread):
             try:
                 close_old_connections()
                 follow_up_promotions(seconds=ROUND_SECONDS, is_stopping=self._stopping.is_set)
+                expire_promotions()
             except (DatabaseError, InterfaceError) as problem:
                 logger.warning("database_trouble", error=repr(problem))
                 connection.close()

@@ -19,6 +19,8 @@ from classifier.artifact_storage import ArtifactDamaged, fetch_artifact
 from classifier.errors import StorageUnavailable
 from classifier.models import ModelVersion
 from ml.artifact import ArtifactError
+from ml.errors import MlError
+from ml.golden import check_golden
 
 if TYPE_CHECKING:
     from ml.data_types import Predictor
@@ -61,7 +63,7 @@ class LoadedModels:
             held = self._load(version_id)
         except (DatabaseError, InterfaceError):
             raise
-        except (ArtifactDamaged, ArtifactError, StorageUnavailable, ModelVersion.DoesNotExist) as problem:
+        except (ArtifactDamaged, MlError, StorageUnavailable, ModelVersion.DoesNotExist) as problem:
             raise self._refuse(version_id, str(problem)) from problem
         except Exception as problem:
             # Memory, the graphics card, whatever the framework raises: the old version must go on answering.
@@ -98,6 +100,7 @@ class LoadedModels:
         if list(predictor.labels) != version.labels:
             raise ArtifactError("the artifact's labels are not those the version was registered with")
         batch_size = max(1, predictor.warm_up(max_batch=settings.PREDICTION_BATCH_MAX))
+        check_golden(predictor, folder)
         seconds = round(time.monotonic() - started, 2)
         logger.info("model_loaded", version=version.number, seconds=seconds, batch_size=batch_size)
         return HeldModel(version_id, version.classifier_id, predictor, min(batch_size, settings.PREDICTION_BATCH_MAX))

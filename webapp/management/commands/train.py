@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-import threading
 from argparse import SUPPRESS
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +16,13 @@ from tasks.training_options import read_options
 from tasks.training_requests import TRAIN_TASK, request_training
 from webapp.management.progress_bars import described_bar
 from webapp.management.sentence_command import SentenceCommand
+from webapp.management.tethered import serve_the_worker
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from tasks.training_jobs import TrainingReport
 
-TRAINER_NICE = 10
 FLAGS = ("recipe", "backbone", "head", "image_size", "batch_size", "epochs", "seed", "datasets")
 GATE_FLAGS = ("promote", "policy", "margin")
 
@@ -112,17 +108,6 @@ class Command(SentenceCommand):
         for sentence in report.verdict.sentences:
             self.stdout.write(sentence)
         self.stdout.write(f"v{report.version.number} is {report.stage}.")
-
-
-def serve_the_worker() -> None:
-    """Give way to predictions (nice 10), and stop when the worker at the other end of standard input is gone."""
-    os.nice(TRAINER_NICE)
-
-    def follow() -> None:
-        os.read(sys.stdin.fileno(), 1)  # not sys.stdin's own reader: its lock would abort the interpreter's end
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=follow, name="tether", daemon=True).start()
 
 
 def read_configuration(path: Path) -> dict[str, Any]:
