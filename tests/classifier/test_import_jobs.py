@@ -39,7 +39,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Rings and live events, in order, kept instead of sent."""
     said: list[Any] = []
     monkeypatch.setattr(import_jobs, "ring_by_name", lambda task, arguments: said.append(task))
-    monkeypatch.setattr(import_jobs.live_sender, "send", said.append)
+    monkeypatch.setattr("classifier.import_jobs.live_sender.send", said.append)
     return said
 
 

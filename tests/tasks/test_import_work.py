@@ -29,7 +29,7 @@ def quiet(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """A state folder of its own; no ring and no live message leaves; the keeper's thread has no database here."""
     settings.VAR_DIR = tmp_path / "var"
     monkeypatch.setattr(import_jobs, "ring_by_name", lambda task, arguments: None)
-    monkeypatch.setattr(import_jobs.live_sender, "send", lambda events: None)
+    monkeypatch.setattr("classifier.import_jobs.live_sender.send", lambda events: None)
     monkeypatch.setattr(ImportKeeper, "_keep", lambda keeper: None)
 
 
