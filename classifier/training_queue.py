@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from classifier.models import TrainingRun
+from classifier.training_news import tell_state
 from classifier.training_runs import ClaimedRun, end_run, own_row, run_is_due
 from classifier.write_transactions import write_transaction
 
@@ -28,7 +29,10 @@ def find_due_run() -> UUID | None:
 def release_run(run: ClaimedRun) -> bool:
     """running → queued: this process must stop, another goes on from the last checkpoint. Counts as no failure."""
     with write_transaction():
-        return bool(own_row(run).update(state=State.QUEUED, lease_until=None, worker="", progress={}))
+        changed = bool(own_row(run).update(state=State.QUEUED, lease_until=None, worker="", progress={}))
+        if changed:
+            tell_state(run.id, State.QUEUED)
+        return changed
 
 
 def is_cancel_requested(run_id: UUID) -> bool:

@@ -10,15 +10,15 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import Case, F, IntegerField, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Coalesce, Concat, Now
 
 from classifier.database_time import moments_from_now
 from classifier.errors import Conflict, NotFound
 from classifier.identifiers import parse_id
-from classifier.live_updates import live_sender, training_group
 from classifier.models import Classifier, ModelVersion, TrainingRun
+from classifier.training_news import tell_epoch, tell_log, tell_state
 from classifier.training_snapshots import Snapshot, digest_of
 from classifier.write_transactions import write_transaction
 
@@ -26,6 +26,7 @@ logger = structlog.get_logger(__name__)
 
 State = TrainingRun.State
 _NOT_DECIDING = frozenset({"datasets", "promote", "policy", "margin"})
+NEVER_BEGAN = "Cancelled before it began."
 SILENT = "The training process stopped without a word; its lease ran out."
 
 
@@ -127,6 +128,7 @@ def claim_run(*, run_id: UUID, worker: str) -> ClaimedRun | None:
         )
         if not changed:
             return None
+        tell_state(run_id, State.RUNNING)
         return ClaimedRun(run_id, TrainingRun.objects.values_list("claim", flat=True).get(id=run_id))
 
 
@@ -144,21 +146,24 @@ def renew_lease(run: ClaimedRun, *, progress: Mapping[str, Any] | None = None) -
 def add_log(run: ClaimedRun, line: str) -> None:
     """Append one line to the run's log."""
     with write_transaction():
-        own_row(run).update(log=_with_line(line))
+        if own_row(run).update(log=_with_line(line)):
+            tell_log(run.id, f"{line}\n")
 
 
 def record_epoch(run: ClaimedRun, *, curves: list[dict[str, Any]], line: str) -> None:
     """Store the curves so far with a log line, and tell who watches."""
     with write_transaction():
         if own_row(run).update(curves=curves, log=_with_line(line)):
-            _tell(run.id, {"epoch": len(curves), "metrics": curves[-1]})
+            tell_epoch(run.id, epoch=len(curves), metrics=curves[-1])
+            tell_log(run.id, f"{line}\n")
 
 
 def describe_data(run: ClaimedRun, *, counts: Mapping[str, Any]) -> None:
     """Add to the snapshot what was counted while the examples were sorted."""
     with write_transaction():
         row = TrainingRun.objects.select_for_update().get(id=run.id)
-        own_row(run).update(snapshot={**row.snapshot, **counts})
+        if own_row(run).update(snapshot={**row.snapshot, **counts}):
+            tell_state(run.id, State.RUNNING)
 
 
 def finish_run(run: ClaimedRun, *, outcome: str) -> bool:
@@ -180,10 +185,14 @@ def request_cancel(run: TrainingRun) -> bool:
     """A queued run is cancelled at once, a running one at its next step; False where it has ended already."""
     with write_transaction():
         if TrainingRun.objects.filter(id=run.id, state=State.QUEUED).update(
-            state=State.CANCELLED, cancel_requested=True, outcome="Cancelled before it began.", ended_at=Now()
+            state=State.CANCELLED, cancel_requested=True, outcome=NEVER_BEGAN, ended_at=Now()
         ):
+            tell_state(run.id, State.CANCELLED, NEVER_BEGAN)
             return True
-        return bool(TrainingRun.objects.filter(id=run.id, state=State.RUNNING).update(cancel_requested=True))
+        is_told = bool(TrainingRun.objects.filter(id=run.id, state=State.RUNNING).update(cancel_requested=True))
+        if is_told:
+            tell_state(run.id, State.RUNNING)
+        return is_told
 
 
 def fail_silent_runs(*, classifier: Classifier | None = None) -> int:
@@ -192,7 +201,13 @@ def fail_silent_runs(*, classifier: Classifier | None = None) -> int:
     if classifier is not None:
         silent = silent.filter(classifier=classifier)
     with write_transaction():
-        return silent.update(state=State.FAILED, outcome=SILENT, ended_at=Now(), lease_until=None)
+        found = list(silent.values_list("id", flat=True))
+        changed = silent.filter(id__in=found).update(
+            state=State.FAILED, outcome=SILENT, ended_at=Now(), lease_until=None, progress={}
+        )
+        for run_id in found:
+            tell_state(run_id, State.FAILED, SILENT)
+    return changed
 
 
 def own_row(run: ClaimedRun) -> QuerySet[TrainingRun]:
@@ -209,15 +224,10 @@ def end_run(
             state=state, outcome=outcome[:300], ended_at=Now(), lease_until=None, progress={}
         )
         if changed:
-            _tell(run.id, {"epoch": None, "metrics": {"state": str(state), "outcome": outcome[:300]}})
+            tell_state(run.id, state, outcome[:300])
     logger.info("training_run_ended", run=str(run.id), state=str(state), outcome=outcome[:300])
     return bool(changed)
 
 
 def _with_line(line: str) -> Concat:
     return Concat(F("log"), Value(f"{line}\n"), output_field=TextField())
-
-
-def _tell(run_id: UUID, news: dict[str, Any]) -> None:
-    event = {"type": "training", "run": str(run_id), **news}
-    transaction.on_commit(lambda: live_sender.send({training_group(str(run_id)): [event]}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -29,7 +30,7 @@ class TrainLoop(QueueThread):
 
     def run(self) -> None:
         # A thread of its own: the loop may watch one child for hours.
-        say = partial(beat, worker=self.worker, queue=QUEUE)
+        say = partial(beat, worker=self.worker, queue=QUEUE, device=describe_device())
         HeartbeatThread(owner=self, stopping=self._stopping, say=say).start()
         while not self._stopping.is_set():
             try:
@@ -51,6 +52,14 @@ class TrainLoop(QueueThread):
             logger.info("trainer_ended", run=str(run_id), exit_code=code, seconds=round(time.monotonic() - started, 1))
             if code:
                 return  # the poll looks again, so that a run that cannot be claimed is not tried without a pause
+
+
+def describe_device(devices: Path = Path("/dev")) -> str:
+    """“2 GPUs” or “cpu”, by what the system shows: this process never loads TensorFlow."""
+    count = len(list(devices.glob("nvidia[0-9]*")))
+    if not count:
+        return "cpu"
+    return "1 GPU" if count == 1 else f"{count} GPUs"
 
 
 class TrainStep(QueueThreadStep):

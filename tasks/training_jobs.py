@@ -194,7 +194,8 @@ class _Trainer:
             self._tell(news.phase, news.share_done, sentence, news.remaining_seconds)
             return
         sentence = f"epoch {news.epoch + 1}/{news.epochs}, loss {news.loss:.3f}, accuracy {news.accuracy:.1%}"
-        self._tell(news.phase, news.share_done, sentence, news.remaining_seconds)
+        self.keeper.note(news.phase, news.share_done, news.remaining_seconds, self._facts(news))
+        self.on_news(news.phase, news.share_done, sentence)
         if news.validation_accuracy is None:
             return
         if self.checkpoint.exists():  # a head on features trains in seconds and is made anew instead
@@ -206,6 +207,13 @@ class _Trainer:
         self.curves = [*earlier, *same, {**figures, "epoch": news.epoch + 1}]
         line = f"{sentence}, validation {news.validation_accuracy:.2%}, {news.elapsed_seconds:.0f} s"
         record_epoch(self.claimed, curves=self.curves, line=f"{timezone.now():%H:%M:%S} {line}")
+
+    def _facts(self, news: Progress) -> dict[str, Any]:
+        """Between epochs the accuracy is that of the last epoch's end on validation."""
+        last = self.curves[-1] if self.curves else {}
+        known = last.get("validation_accuracy") if last.get("phase", "training") == news.phase else None
+        accuracy = known if news.validation_accuracy is None else news.validation_accuracy
+        return {"epoch": news.epoch + 1, "epochs": news.epochs, "accuracy": accuracy}
 
     def _register(self, artifact: Path) -> ModelVersion:
         self._stop_if_told()

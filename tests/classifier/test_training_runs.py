@@ -38,7 +38,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What watchers were sent."""
     heard: list[dict[str, Any]] = []
     monkeypatch.setattr(
-        "classifier.training_runs.live_sender.send",
+        "classifier.training_news.live_sender.send",
         lambda events: heard.extend(event for group in events.values() for event in group),
     )
     return heard
@@ -257,16 +257,33 @@ def test_epochs_and_log_lines_are_kept_in_order(pets: Classifier) -> None:
     assert run.curves == [{"loss": 1.0}, {"loss": 0.5}]
 
 
-def test_watchers_hear_of_epochs_and_of_the_end(
+def test_watchers_hear_of_epochs_lines_and_of_the_end(
     pets: Classifier, told: list[dict[str, Any]], django_capture_on_commit_callbacks: Any
 ) -> None:
     run = request(pets)
     claimed = claim(run)
     with django_capture_on_commit_callbacks(execute=True):
+        add_log(claimed, "begun")
         record_epoch(claimed, curves=[{"loss": 1.0}], line="epoch 1")
         finish_run(claimed, outcome="v1 is live.")
-    assert told[0] == {"type": "training", "run": str(run.id), "epoch": 1, "metrics": {"loss": 1.0}}
-    assert told[1]["metrics"] == {"state": "done", "outcome": "v1 is live."}
+    begun, epoch, line, end = told
+    assert begun["log"] == {"start": 0, "end": 6, "text": "begun\n"}
+    assert epoch == {"type": "training", "run": str(run.id), "epoch": 1, "metrics": {"loss": 1.0}}
+    assert line["log"] == {"start": 6, "end": 14, "text": "epoch 1\n"}
+    assert end["metrics"] == {"state": "done", "outcome": "v1 is live."}
+
+
+def test_watchers_hear_of_every_move(
+    pets: Classifier, told: list[dict[str, Any]], django_capture_on_commit_callbacks: Any
+) -> None:
+    run = request(pets)
+    with django_capture_on_commit_callbacks(execute=True):
+        release_run(claim(run))
+        claim(run)
+        request_cancel(run)
+        let_lease_run_out(run)
+        fail_silent_runs()
+    assert [event["metrics"]["state"] for event in told] == ["running", "queued", "running", "running", "failed"]
 
 
 def test_a_run_that_is_in_other_hands_cannot_be_written_to(pets: Classifier) -> None:

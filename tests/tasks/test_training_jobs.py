@@ -36,7 +36,7 @@ State = TrainingRun.State
 def private_state(settings: Any, tmp_path: Path, rings: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     settings.VAR_DIR = tmp_path / "var"
     settings.MODEL_CACHE_DIR = tmp_path / "var" / "models"
-    monkeypatch.setattr("classifier.training_runs.live_sender.send", lambda events: None)
+    monkeypatch.setattr("classifier.training_news.live_sender.send", lambda events: None)
     # The keeper's thread would meet this test's open transaction; tests renew by hand where they want it.
     settings.TRAINING_LEASE_SECONDS = 1e6
 
