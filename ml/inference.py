@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -37,7 +37,7 @@ class LoadedModel:
         self._thresholds = np.asarray(manifest.thresholds["per_label"], np.float64)
 
     @classmethod
-    def load(cls, folder: Path) -> LoadedModel:
+    def load(cls, folder: Path, mixed_precision: Literal["auto", "off"] = "auto") -> LoadedModel:
         """Check every digest, build the network by our own code, put the weights in. Raises ArtifactError."""
         grow_gpu_memory()
         manifest = read_manifest(folder)
@@ -45,7 +45,7 @@ class LoadedModel:
         check_network_size(manifest, weights)
         name, settings = manifest.network.get("name", ""), manifest.network.get("settings", {})
         try:
-            number_format = choose_number_format("auto")
+            number_format = choose_number_format(mixed_precision)
             outputs = len(manifest.labels)
             network = build_network(name, settings, manifest.preprocessing, outputs, number_format, is_folded=True)
             folded = fold_normalization(weights)
