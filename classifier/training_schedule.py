@@ -132,9 +132,17 @@ def claim_due(classifier: Classifier, now: datetime) -> datetime | None:
     changes: dict[str, Any] = {"schedule_checked_at": now}
     next_try = now + EXAMPLES_PAUSE
     if is_due_by_clock(classifier, now):
-        next_try = changes["next_training_at"] = _next_on_grid(classifier, now)
+        next_try = changes["next_training_at"] = next_on_grid(classifier, now)
     with write_transaction():
         return next_try if Classifier.objects.filter(unchanged).update(**changes) else None
+
+
+def next_on_grid(classifier: Classifier, now: datetime) -> datetime:
+    """The first of the classifier's times that lies in the future; its next one must have come."""
+    assert classifier.next_training_at is not None
+    assert classifier.train_every_hours is not None
+    step = timedelta(hours=classifier.train_every_hours)
+    return classifier.next_training_at + step * ((now - classifier.next_training_at) // step + 1)
 
 
 def record_outcome(classifier: Classifier, outcome: str) -> None:
@@ -155,13 +163,6 @@ def _first_moment(row: Classifier, every_hours: int | None) -> datetime | None:
     if row.train_every_hours == every_hours and row.next_training_at is not None:
         return row.next_training_at
     return timezone.now().replace(second=0, microsecond=0) + timedelta(hours=every_hours, minutes=1)
-
-
-def _next_on_grid(classifier: Classifier, now: datetime) -> datetime:
-    assert classifier.next_training_at is not None
-    assert classifier.train_every_hours is not None
-    step = timedelta(hours=classifier.train_every_hours)
-    return classifier.next_training_at + step * ((now - classifier.next_training_at) // step + 1)
 
 
 def _has_enough_examples(classifier: Classifier, now: datetime) -> bool:
