@@ -27,6 +27,9 @@ class Doorbell:
 
     def __init__(self) -> None:
         self._wanted = threading.Event()
+        self._rung = threading.Event()
+        self._rung.set()
+        self._turn = threading.Lock()
         self._start = threading.Lock()
         self._process_id = 0
         self._connection: Connection | None = None
@@ -38,7 +41,13 @@ class Doorbell:
         """At once, then at most every DOORBELL_INTERVAL_SECONDS. Never blocks, never raises."""
         if self._process_id != os.getpid():
             self._start_thread()
-        self._wanted.set()
+        with self._turn:
+            self._rung.clear()
+            self._wanted.set()
+
+    def wait_until_rung(self, seconds: float) -> bool:
+        """What a process does before it ends: the ringing thread ends with it. False where the time was too short."""
+        return self._rung.wait(seconds)
 
     def _start_thread(self) -> None:
         with self._start:
@@ -53,6 +62,9 @@ class Doorbell:
             self._wanted.wait()
             self._wanted.clear()
             self._publish()
+            with self._turn:
+                if not self._wanted.is_set():
+                    self._rung.set()
             time.sleep(settings.DOORBELL_INTERVAL_SECONDS)
 
     def _publish(self) -> None:

@@ -7,6 +7,7 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, wait
 from typing import Any
 from uuid import UUID
 
@@ -60,18 +61,20 @@ class LiveSender:
         self._start = threading.Lock()
         self._process_id = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._under_way: set[Future[None]] = set()
         self.failures = 0
 
-    def send(self, events: Mapping[str, Sequence[Event]], *, wait_seconds: float = 0.0) -> None:
-        """Hand over one message per group; never raises, and blocks at most `wait_seconds`."""
+    def send(self, events: Mapping[str, Sequence[Event]]) -> None:
+        """Hand over one message per group; never blocks, never raises."""
         if not events:
             return
         future = asyncio.run_coroutine_threadsafe(self._send_all(dict(events)), self._running_loop())
-        if wait_seconds:
-            try:
-                future.result(timeout=wait_seconds)
-            except TimeoutError:
-                self.failures += 1
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
+
+    def wait_until_sent(self, seconds: float) -> bool:
+        """What a process does before it ends: the sending thread ends with it. False where the time was too short."""
+        return not wait(list(self._under_way), timeout=seconds).not_done
 
     async def _send_all(self, events: Mapping[str, Sequence[Event]]) -> None:
         layer = get_channel_layer("sending")

@@ -10,9 +10,13 @@ from typing import Any, ClassVar, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from classifier.doorbell import doorbell
 from classifier.errors import WhatsitError
+from classifier.live_updates import live_sender
 
 INTERRUPTED = 130
+# Rings and live messages leave from threads that end with the process; a dead broker may hold it up so long.
+_LAST_MESSAGE_SECONDS = 2.0
 
 
 class SentenceCommand(BaseCommand):
@@ -36,6 +40,9 @@ class SentenceCommand(BaseCommand):
             raise CommandError(problem.message) from problem
         except KeyboardInterrupt as problem:
             raise CommandError("Stopped. Nothing half-done was kept.", returncode=INTERRUPTED) from problem
+        finally:
+            doorbell.wait_until_rung(_LAST_MESSAGE_SECONDS)
+            live_sender.wait_until_sent(_LAST_MESSAGE_SECONDS)
 
 
 def _interrupt(signal_number: int, frame: FrameType | None) -> NoReturn:
