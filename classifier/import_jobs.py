@@ -87,6 +87,11 @@ def find_import(identifier: str) -> ImportJob:
     return found
 
 
+def active_imports() -> QuerySet[ImportJob]:
+    """Queued and running ones, the oldest first."""
+    return ImportJob.objects.filter(state__in=[State.QUEUED, State.RUNNING]).order_by("created_at")
+
+
 def find_due_import() -> UUID | None:
     """The import that has waited longest, or one whose worker fell silent.
 

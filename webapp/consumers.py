@@ -17,11 +17,12 @@ from django.http import HttpRequest
 from redis.exceptions import RedisError
 
 from classifier.identifiers import parse_id
-from classifier.live_updates import EVERYBODY
+from classifier.import_jobs import active_imports, describe_import
+from classifier.live_updates import EVERYBODY, IMPORTS
 from classifier.models import Image
 from classifier.owners import Owner, live_group
 from classifier.presentation import ImageItem, describable, describe_image
-from webapp.access import may_see_all_images
+from webapp.access import may_see_all_images, may_see_work
 
 SNAPSHOT_IMAGES = 50
 LOGIN_NEEDED, NOT_FOUND, RIGHTS_CHANGED, TOO_OLD, TRY_LATER = 4401, 4404, 4403, 4408, 4503
@@ -30,7 +31,7 @@ REDIS_SECONDS = 3.0
 
 
 class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # channels carries no types
-    """`?image=<id>` narrows the socket to one image."""
+    """`?image=<id>` narrows the socket to one image; `?imports=1` is for pages that watch imports, not images."""
 
     guard: asyncio.Task[None] | None = None
 
@@ -47,7 +48,8 @@ class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # chann
         self.joined: list[str] = []
         self.only: str | None = None
         owner: Owner | None = self.scope["owner"]
-        wanted = parse_qs(self.scope["query_string"].decode("latin-1")).get("image")
+        asked = parse_qs(self.scope["query_string"].decode("latin-1"))
+        wanted, self.watches_imports = asked.get("image"), "imports" in asked
         if owner is None:
             await self.close(code=LOGIN_NEEDED)
             return
@@ -59,7 +61,10 @@ class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # chann
                 return
             self.only, owner_key = str(parse_id(wanted[0])), found
         self.owner_key = owner_key
-        if not await self._join(live_group(owner_key), EVERYBODY):
+        if self.watches_imports and not self.scope["sees_work"]:
+            await self.close(code=NOT_FOUND)
+            return
+        if not await self._join(IMPORTS if self.watches_imports else live_group(owner_key), EVERYBODY):
             await self.close(code=TRY_LATER)
             return
         await self.accept()
@@ -107,7 +112,14 @@ class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # chann
         await self.send_json({"type": "error", "error": {"code": "malformed_request", "message": sentence}})
 
     async def _send_snapshot(self) -> None:
+        if self.watches_imports:
+            await self.send_json({"type": "snapshot", "imports": await self._read_imports()})
+            return
         await self.send_json({"type": "snapshot", "items": await self._read_items()})
+
+    @database_sync_to_async  # type: ignore[untyped-decorator]
+    def _read_imports(self) -> list[dict[str, Any]]:
+        return [describe_import(job) for job in active_imports()]
 
     @database_sync_to_async  # type: ignore[untyped-decorator]
     def _read_items(self) -> list[ImageItem]:
@@ -149,4 +161,6 @@ class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # chann
         user = get_user(request)
         if not user.is_authenticated or user.pk != self.scope["user"].pk:
             return False
+        if self.watches_imports:
+            return may_see_work(user)
         return self.owner_key == self.scope["owner"].key or may_see_all_images(user)

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from classifier.owners import Owner
-from webapp.access import may_see_all_images
+from webapp.access import may_see_all_images, may_see_work
 from webapp.middleware import VISITOR_COOKIE, read_visitor
 
 
@@ -35,7 +35,9 @@ class _OwnerInScope:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         owner, sees_all = await sync_to_async(_owner_of)(scope)
-        await self._application({**scope, "owner": owner, "sees_all_images": sees_all}, receive, send)
+        sees_work = await sync_to_async(may_see_work)(scope["user"])
+        rights = {"sees_all_images": sees_all, "sees_work": sees_work}
+        await self._application({**scope, "owner": owner, **rights}, receive, send)
 
 
 def _owner_of(scope: dict[str, Any]) -> tuple[Owner | None, bool]:

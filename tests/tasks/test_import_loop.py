@@ -74,8 +74,13 @@ def test_it_pauses_after_trouble_that_may_pass(
     settings.IMPORT_POLL_SECONDS = 600
     tried = threading.Event()
     claims: list[UUID] = []
+
+    def claim(job_id: UUID, worker: str) -> str:
+        claims.append(job_id)
+        return "claimed"
+
     monkeypatch.setattr(import_loop, "find_due_import", lambda: JOB)
-    monkeypatch.setattr(import_loop, "claim_import", lambda job_id, worker: [claims.append(job_id)])
+    monkeypatch.setattr(import_loop, "claim_import", claim)
     monkeypatch.setattr(import_loop, "carry_out", lambda job, is_stopping: False)
     monkeypatch.setattr(import_loop, "forget_ended_uploads", tried.set)
     loop.start()
