@@ -11,11 +11,13 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from classifier.errors import StorageUnavailable
 from classifier.live_updates import EVERYBODY, live_sender
-from classifier.models import ModelVersion
+from classifier.models import EvaluationRequest, ModelVersion
+from classifier.models.evaluation_request import OPEN
 from classifier.object_storage import delete_object, list_objects, write_verified
 from classifier.write_transactions import write_transaction
 
@@ -29,8 +31,8 @@ def store_evaluation(*, version_id: UUID, figures: Mapping[str, Any], pack: byte
     """Store the pictures, then the figures that name them; returns what the row holds now.
 
     Each pack has a key of its own, so nobody ever sees new pictures beside old figures; the old pack is removed
-    afterwards. Where the store cannot be reached the figures are kept alone (`pack` is empty). None where the version
-    was deleted meanwhile.
+    afterwards. Whoever asked for this version to be measured is answered. Where the store cannot be reached the
+    figures are kept alone (`pack` is empty). None where the version was deleted meanwhile.
     """
     key = _store_pack(version_id, pack) if pack is not None else ""
     evaluation = {**figures, "moment": timezone.now().isoformat(timespec="seconds"), "pack": key}
@@ -41,6 +43,9 @@ def store_evaluation(*, version_id: UUID, figures: Mapping[str, Any], pack: byte
             return None
         before = str(row.evaluation.get("pack") or "")
         ModelVersion.objects.filter(pk=version_id).update(evaluation=evaluation)
+        EvaluationRequest.objects.filter(OPEN, version_id=version_id).update(
+            state=EvaluationRequest.State.DONE, outcome="", ended_at=Now(), lease_until=None
+        )
         transaction.on_commit(lambda: _delete_pack(before))
         transaction.on_commit(lambda: live_sender.send(evaluation_event(version_id, "done", "")))
     return evaluation

@@ -23,6 +23,7 @@ app.conf.update(
         "tasks.housekeeping",
         "tasks.import_jobs",
         "tasks.scheduling",
+        "tasks.evaluation_bell",
     ],
     accept_content=["json"],
     task_serializer="json",
@@ -33,6 +34,7 @@ app.conf.update(
         "tasks.prediction.*": {"queue": "gpu"},
         "tasks.promoting.*": {"queue": "gpu"},
         "tasks.training.*": {"queue": "train"},
+        "tasks.evaluation_bell.*": {"queue": "train"},
     },
     task_track_started=False,
     timezone="UTC",
@@ -61,5 +63,6 @@ app.conf.update(
 app.steps["worker"].add("tasks.drain:DrainStep")
 app.steps["worker"].add("tasks.promotion_loop:PromotionStep")
 app.steps["worker"].add("tasks.train_loop:TrainStep")
+app.steps["worker"].add("tasks.evaluation_loop:EvaluationStep")
 app.steps["worker"].add("tasks.housekeeping_loop:HousekeepingStep")
 app.steps["worker"].add("tasks.import_loop:ImportStep")

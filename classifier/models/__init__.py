@@ -2,17 +2,21 @@
 
 from classifier.models.classifier import Classifier, GatePolicy, Label
 from classifier.models.dataset import Dataset
+from classifier.models.evaluation_request import EvaluationRequest
 from classifier.models.idempotency_key import IdempotencyKey
 from classifier.models.image import Image
 from classifier.models.import_job import ImportJob
 from classifier.models.model_version import LiveVersionChange, ModelVersion, PromotionRequest
 from classifier.models.prediction import Prediction
+from classifier.models.review import AuditDraw, Review, Suggestion, TrainingExample
 from classifier.models.training_run import TrainingRun
 from classifier.models.worker_heartbeat import WorkerHeartbeat
 
 __all__ = [
+    "AuditDraw",
     "Classifier",
     "Dataset",
+    "EvaluationRequest",
     "GatePolicy",
     "IdempotencyKey",
     "Image",
@@ -22,6 +26,9 @@ __all__ = [
     "ModelVersion",
     "Prediction",
     "PromotionRequest",
+    "Review",
+    "Suggestion",
+    "TrainingExample",
     "TrainingRun",
     "WorkerHeartbeat",
 ]

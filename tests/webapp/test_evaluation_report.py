@@ -19,7 +19,16 @@ def make_metrics(names: list[str], confusion: list[list[int]], precision: float 
         "accuracy_high": 0.9,
         "top_3": 0.99,
         "calibration_error": 0.0123,
+        "calibration_error_before": 0.0456,
+        "sure_share": 0.75,
+        "sure_accuracy": 0.975,
         "confusion": confusion,
+        "confused_pairs": [
+            [truth, answer, count]
+            for truth, row in enumerate(confusion)
+            for answer, count in enumerate(row)
+            if truth != answer and count
+        ],
         "per_label": per_label,
     }
 
@@ -46,3 +55,15 @@ def test_many_labels_get_the_largest_confusions() -> None:
     confusion[4][7] = 6
     lines = describe_evaluation(1, make_metrics(names, confusion))
     assert lines[-1].split(maxsplit=1) == ["6", "label4 taken for label7"]
+
+
+def test_labels_beyond_any_matrix_get_their_largest_confusions() -> None:
+    metrics = make_metrics(["a", "b"], [[3, 1], [0, 4]]) | {"confusion": None}
+    assert describe_evaluation(1, metrics)[-1].split(maxsplit=1) == ["1", "a taken for b"]
+
+
+def test_it_says_what_is_answered_surely_and_what_changed() -> None:
+    against = {"number": 2, "newly_right": 30, "newly_wrong": 1200}
+    lines = describe_evaluation(3, make_metrics(["a", "b"], [[3, 1], [0, 4]]) | {"against": against})
+    assert "75.0% are answered surely, 97.50% of these rightly." in lines[0]
+    assert lines[1] == "Against v2: 30 newly right, 1,200 newly wrong."

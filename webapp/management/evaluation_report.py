@@ -14,15 +14,30 @@ def describe_evaluation(version_number: int, metrics: dict[str, Any]) -> list[st
     lines = [
         f"v{version_number}: {metrics['accuracy']:.2%} of {metrics['count']:,} pictures are right "
         f"(95 % interval {metrics['accuracy_low']:.2%} to {metrics['accuracy_high']:.2%}), "
-        f"{metrics['top_3']:.2%} among the first three; calibration error {metrics['calibration_error']:.3f}.",
+        f"{metrics['top_3']:.2%} among the first three; calibration error {metrics['calibration_error']:.3f} "
+        f"({metrics['calibration_error_before']:.3f} before its temperature). {_surely(metrics)}",
+        *_changes(metrics.get("against")),
         "",
         *_per_label(metrics["per_label"]),
         "",
     ]
     names = [entry["label"] for entry in metrics["per_label"]]
-    if len(names) <= MOST_MATRIX_LABELS:
+    if metrics["confusion"] is not None and len(names) <= MOST_MATRIX_LABELS:
         return lines + _matrix(names, metrics["confusion"])
-    return lines + _largest_confusions(names, metrics["confusion"])
+    return lines + _largest_confusions(names, metrics["confused_pairs"])
+
+
+def _surely(metrics: dict[str, Any]) -> str:
+    surely = f"{metrics['sure_share']:.1%} are answered surely"
+    return f"{surely}, {metrics['sure_accuracy']:.2%} of these rightly." if metrics["sure_share"] else f"{surely}."
+
+
+def _changes(against: dict[str, Any] | None) -> list[str]:
+    if not against:
+        return []
+    return [
+        f"Against v{against['number']}: {against['newly_right']:,} newly right, {against['newly_wrong']:,} newly wrong."
+    ]
 
 
 def _per_label(entries: Sequence[dict[str, Any]]) -> list[str]:
@@ -49,15 +64,8 @@ def _matrix(names: Sequence[str], confusion: Sequence[Sequence[int]]) -> list[st
     return ["Rows are the truth, columns the answers:", head, *rows]
 
 
-def _largest_confusions(names: Sequence[str], confusion: Sequence[Sequence[int]]) -> list[str]:
-    cells = [
-        (count, names[truth], names[answer])
-        for truth, row in enumerate(confusion)
-        for answer, count in enumerate(row)
-        if truth != answer and count
-    ]
-    largest = sorted(cells, key=lambda cell: (-cell[0], cell[1:]))[:MOST_CONFUSIONS]
+def _largest_confusions(names: Sequence[str], pairs: Sequence[Sequence[int]]) -> list[str]:
     return [
         "Most frequent confusions:",
-        *(f"{count:6,}  {truth} taken for {answer}" for count, truth, answer in largest),
+        *(f"{count:6,}  {names[truth]} taken for {names[answer]}" for truth, answer, count in pairs[:MOST_CONFUSIONS]),
     ]
