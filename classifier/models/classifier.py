@@ -65,6 +65,14 @@ class Classifier(models.Model):
         max_length=300, blank=True, default="", help_text="What the schedule did last, in words."
     )
     schedule_checked_at = models.DateTimeField(null=True, blank=True)
+    audit_share_sure = models.FloatField(
+        default=0.02,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text="How many of the confident answers are drawn at random for a blind review.",
+    )
+    audit_share_unsure = models.FloatField(
+        default=0.1, validators=[MinValueValidator(0.0), MaxValueValidator(1.0)], help_text="And of the unsure ones."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from classifier.identifiers import new_id
 
@@ -18,6 +20,13 @@ class Image(models.Model):
         API = "api"
         COMMAND = "command"
         BROKER = "broker"
+
+    class ReviewState(models.TextChoices):
+        """Empty while nobody has looked."""
+
+        SETTLED = "settled"
+        DISPUTED = "disputed"
+        SKIPPED = "skipped"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     classifier = models.ForeignKey("classifier.Classifier", on_delete=models.PROTECT, related_name="images")
@@ -40,6 +49,25 @@ class Image(models.Model):
     current_prediction = models.OneToOneField(
         "classifier.Prediction", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    review_state = models.CharField(max_length=8, choices=ReviewState.choices, default="", blank=True)
+    settled_label = models.ForeignKey(
+        "classifier.Label",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="What it is, as reviewers agree.",
+    )
+    reviewed_version = models.PositiveBigIntegerField(
+        default=0, help_text="`version` as its newest review left it: who saw an older one lost an update."
+    )
+    usefulness = models.FloatField(
+        null=True, blank=True, help_text="While it waits for review: 1 - (p1 - p2) of its newest answer."
+    )
+    review_lease_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    review_lease_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -48,6 +76,16 @@ class Image(models.Model):
         indexes = [
             models.Index(fields=["owner", "-id"], name="image_owner_newest"),
             models.Index(fields=["classifier", "-id"], name="image_classifier_newest"),
+            models.Index(
+                fields=["classifier", "-usefulness"],
+                condition=Q(usefulness__isnull=False),
+                name="image_review_queue",
+            ),
+            models.Index(
+                fields=["classifier", "settled_label", "-id"],
+                condition=Q(settled_label__isnull=False),
+                name="image_settled",
+            ),
         ]
 
     def __str__(self) -> str:
