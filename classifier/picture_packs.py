@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import re
 import secrets
 import threading
 import zipfile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from django.conf import settings
@@ -25,28 +26,32 @@ logger = structlog.get_logger(__name__)
 
 MOST_PICTURE_BYTES: Final = 4_000_000
 MOST_CACHE_BYTES: Final = 500_000_000
-_MEMBER: Final = re.compile(r"[0-9]{1,7}(?:/[0-9]{1,7}){1,3}\.png", re.ASCII)
+INDEX: Final = "cells.json"
+_MEMBER: Final = re.compile(r"(?:[0-9]{1,7}(?:/[0-9]{1,7}){1,3}|changes/(?:wrong|right)/[0-9]{1,7})\.png", re.ASCII)
 _GONE: Final = "This picture is no longer kept."
 _fetching = threading.Lock()
 
 
 def read_pack_picture(storage_key: str, member: str) -> bytes:
-    """One PNG of the pack; `member` is numbers and slashes, as in 3/0.png. Raises NotFound, StorageUnavailable."""
+    """One PNG of the pack; `member` is numbers and slashes, as in 3/0.png, or changes/right/0.png.
+
+    Raises NotFound, StorageUnavailable.
+    """
     if not _MEMBER.fullmatch(member):
         raise NotFound(_GONE)
-    path = _fetch_pack(storage_key)
+    return _read_member(storage_key, member)
+
+
+def read_pack_index(storage_key: str) -> dict[str, list[dict[str, Any]]]:
+    """What an evaluation's pack says about its pictures: `{folder: [facts of 0.png, 1.png …]}`; empty without one.
+
+    Raises StorageUnavailable.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
-            entry = archive.getinfo(member)
-            if entry.file_size > MOST_PICTURE_BYTES:
-                raise NotFound(_GONE)
-            return archive.read(entry)
-    except KeyError as problem:
-        raise NotFound(_GONE) from problem
-    except (OSError, zipfile.BadZipFile) as problem:
-        logger.warning("picture_pack_unreadable", key=storage_key, error=repr(problem))
-        path.unlink(missing_ok=True)
-        raise NotFound(_GONE) from problem
+        index = json.loads(_read_member(storage_key, INDEX))
+    except (NotFound, ValueError):
+        return {}
+    return index if isinstance(index, dict) else {}
 
 
 def list_pack_pictures(storage_key: str) -> list[str]:
@@ -61,6 +66,22 @@ def list_pack_pictures(storage_key: str) -> list[str]:
 def packs_cache_dir() -> Path:
     """Where this machine keeps fetched packs; safe to empty."""
     return Path(settings.VAR_DIR) / "packs"
+
+
+def _read_member(storage_key: str, member: str) -> bytes:
+    path = _fetch_pack(storage_key)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entry = archive.getinfo(member)
+            if entry.file_size > MOST_PICTURE_BYTES:
+                raise NotFound(_GONE)
+            return archive.read(entry)
+    except KeyError as problem:
+        raise NotFound(_GONE) from problem
+    except (OSError, zipfile.BadZipFile) as problem:
+        logger.warning("picture_pack_unreadable", key=storage_key, error=repr(problem))
+        path.unlink(missing_ok=True)
+        raise NotFound(_GONE) from problem
 
 
 def _fetch_pack(storage_key: str) -> Path:

@@ -12,7 +12,7 @@ import pytest
 from classifier import picture_packs
 from classifier.errors import NotFound
 from classifier.object_storage import delete_object, write_verified
-from classifier.picture_packs import list_pack_pictures, packs_cache_dir, read_pack_picture
+from classifier.picture_packs import list_pack_pictures, packs_cache_dir, read_pack_index, read_pack_picture
 
 KEY = "datasets/abc/preview.zip"
 
@@ -88,3 +88,15 @@ def test_the_disk_keeps_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> 
         store_pack({"0/0.png": bytes(1000)}, key=f"datasets/{number}/preview.zip")
         read_pack_picture(f"datasets/{number}/preview.zip", "0/0.png")
     assert len(list(packs_cache_dir().iterdir())) == 2
+
+
+def test_the_pictures_that_changed_and_the_index_can_be_read() -> None:
+    store_pack({"changes/right/0.png": b"now right", "cells.json": b'{"changes/right": [{"confidence": 0.9}]}'})
+    assert read_pack_picture(KEY, "changes/right/0.png") == b"now right"
+    assert read_pack_index(KEY) == {"changes/right": [{"confidence": 0.9}]}
+
+
+def test_a_pack_without_an_index_has_an_empty_one() -> None:
+    store_pack({"0/0.png": b"first"})
+    assert read_pack_index(KEY) == {}
+    assert read_pack_index("datasets/none/preview.zip") == {}
