@@ -45,6 +45,7 @@ def rings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     heard: list[str] = []
     monkeypatch.setattr("classifier.doorbell.doorbell.ring", lambda: heard.append("ring"))
     monkeypatch.setattr("classifier.model_registry.ring_by_name", lambda task, arguments: heard.append(task))
+    monkeypatch.setattr("classifier.promotion_requests.ring_by_name", lambda task, arguments, queue: heard.append(task))
     monkeypatch.setattr("classifier.model_registry.live_sender.send", lambda events: None)
     return heard
 
