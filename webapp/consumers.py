@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from typing import Any
-from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
@@ -16,24 +15,18 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest
 from redis.exceptions import RedisError
 
-from classifier.identifiers import parse_id
-from classifier.import_jobs import active_imports, describe_import
-from classifier.live_updates import EVERYBODY, IMPORTS
-from classifier.models import Image
-from classifier.owners import Owner, live_group
-from classifier.presentation import ImageItem, describable, describe_image
-from webapp.access import may_see_all_images, may_see_work
+from webapp.socket_topics import Topic, find_topic
 
-SNAPSHOT_IMAGES = 50
 LOGIN_NEEDED, NOT_FOUND, RIGHTS_CHANGED, TOO_OLD, TRY_LATER = 4401, 4404, 4403, 4408, 4503
 # The layer's receiving connections have no time limit of their own: a Redis that has gone mute would hold us for ever.
 REDIS_SECONDS = 3.0
 
 
 class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # channels carries no types
-    """`?image=<id>` narrows the socket to one image; `?imports=1` is for pages that watch imports, not images."""
+    """Without a query one's own images; `?image=<id>`, `?training=<id>` and `?imports=1` are the other topics."""
 
     guard: asyncio.Task[None] | None = None
+    topic: Topic
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """However the socket ends, with its Redis for example, its guard ends as well."""
@@ -46,25 +39,15 @@ class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # chann
     async def connect(self) -> None:
         """Refuses strangers; joins the groups before it reads the rows, so that nothing falls between."""
         self.joined: list[str] = []
-        self.only: str | None = None
-        owner: Owner | None = self.scope["owner"]
-        asked = parse_qs(self.scope["query_string"].decode("latin-1"))
-        wanted, self.watches_imports = asked.get("image"), "imports" in asked
-        if owner is None:
+        if self.scope["owner"] is None:
             await self.close(code=LOGIN_NEEDED)
             return
-        owner_key = owner.key
-        if wanted:
-            found = await self._owner_of_image(wanted[0], owner)
-            if found is None:
-                await self.close(code=NOT_FOUND)
-                return
-            self.only, owner_key = str(parse_id(wanted[0])), found
-        self.owner_key = owner_key
-        if self.watches_imports and not self.scope["sees_work"]:
+        topic = await self._find_topic()
+        if topic is None:
             await self.close(code=NOT_FOUND)
             return
-        if not await self._join(IMPORTS if self.watches_imports else live_group(owner_key), EVERYBODY):
+        self.topic = topic
+        if not await self._join(*topic.groups):
             await self.close(code=TRY_LATER)
             return
         await self.accept()
@@ -105,38 +88,22 @@ class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # chann
     async def live_events(self, message: dict[str, Any]) -> None:
         """One message of our groups: each event becomes one frame."""
         for event in message["events"]:
-            if self.only is None or event.get("item", {}).get("id") == self.only:
+            if self.topic.concerns(event):
                 await self.send_json(event)
 
     async def _send_error(self, sentence: str) -> None:
         await self.send_json({"type": "error", "error": {"code": "malformed_request", "message": sentence}})
 
     async def _send_snapshot(self) -> None:
-        if self.watches_imports:
-            await self.send_json({"type": "snapshot", "imports": await self._read_imports()})
-            return
-        await self.send_json({"type": "snapshot", "items": await self._read_items()})
+        await self.send_json({"type": "snapshot", **await self._read_snapshot()})
 
     @database_sync_to_async  # type: ignore[untyped-decorator]
-    def _read_imports(self) -> list[dict[str, Any]]:
-        return [describe_import(job) for job in active_imports()]
+    def _read_snapshot(self) -> dict[str, Any]:
+        return self.topic.read_snapshot()
 
     @database_sync_to_async  # type: ignore[untyped-decorator]
-    def _read_items(self) -> list[ImageItem]:
-        images = Image.objects.filter(owner=self.owner_key)
-        if self.only is not None:
-            images = images.filter(id=self.only)
-        return [describe_image(image) for image in describable(images).order_by("-id")[:SNAPSHOT_IMAGES]]
-
-    @database_sync_to_async  # type: ignore[untyped-decorator]
-    def _owner_of_image(self, text: str, owner: Owner) -> str | None:
-        identifier = parse_id(text)
-        if identifier is None:
-            return None
-        images = Image.objects.filter(id=identifier)
-        if not self.scope["sees_all_images"]:
-            images = images.filter(owner=owner.key)
-        return images.values_list("owner", flat=True).first()
+    def _find_topic(self) -> Topic | None:
+        return find_topic(self.scope["query_string"].decode("latin-1"), self.scope["owner"], self.scope["user"])
 
     async def _watch_rights(self) -> None:
         """Every SOCKET_RIGHTS_SECONDS look whether the login still holds; end before the group membership expires."""
@@ -154,13 +121,12 @@ class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # chann
 
     @database_sync_to_async  # type: ignore[untyped-decorator]
     def _still_allowed(self) -> bool:
-        if not self.scope["user"].is_authenticated:
-            return bool(settings.ANONYMOUS_UPLOADS)
-        request = HttpRequest()
-        request.session = SessionStore(self.scope["session"].session_key)
-        user = get_user(request)
-        if not user.is_authenticated or user.pk != self.scope["user"].pk:
-            return False
-        if self.watches_imports:
-            return may_see_work(user)
-        return self.owner_key == self.scope["owner"].key or may_see_all_images(user)
+        viewer = self.scope["user"]
+        if viewer.is_authenticated:
+            request = HttpRequest()
+            request.session = SessionStore(self.scope["session"].session_key)
+            user = get_user(request)
+            if not user.is_authenticated or user.pk != viewer.pk:
+                return False
+            viewer = user
+        return self.topic.may_be_seen_by(viewer)

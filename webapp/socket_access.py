@@ -11,7 +11,6 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from classifier.owners import Owner
-from webapp.access import may_see_all_images, may_see_work
 from webapp.middleware import VISITOR_COOKIE, read_visitor
 
 
@@ -34,20 +33,18 @@ class _OwnerInScope:
         self._application = application
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        owner, sees_all = await sync_to_async(_owner_of)(scope)
-        sees_work = await sync_to_async(may_see_work)(scope["user"])
-        rights = {"sees_all_images": sees_all, "sees_work": sees_work}
-        await self._application({**scope, "owner": owner, **rights}, receive, send)
+        owner = await sync_to_async(_owner_of)(scope)
+        await self._application({**scope, "owner": owner}, receive, send)
 
 
-def _owner_of(scope: dict[str, Any]) -> tuple[Owner | None, bool]:
+def _owner_of(scope: dict[str, Any]) -> Owner | None:
     user = scope["user"]
     if user.is_authenticated:
-        return Owner("user", str(user.pk)), may_see_all_images(user)
+        return Owner("user", str(user.pk))
     visitor = read_visitor(scope["cookies"].get(VISITOR_COOKIE))
     if visitor is None or not settings.ANONYMOUS_UPLOADS:
-        return None, False
-    return Owner("visitor", visitor), False
+        return None
+    return Owner("visitor", visitor)
 
 
 def is_own_origin(scope: dict[str, Any]) -> bool:

@@ -15,7 +15,8 @@ from classifier.owners import Owner, live_group
 from tests.row_makers import upload
 from tests.webapp.admin_site import answer_waiting
 from tests.webapp.socket_calls import Socket, cookie_of, push, refusal, session_of, talk
-from webapp.consumers import LOGIN_NEEDED, NOT_FOUND, RIGHTS_CHANGED, SNAPSHOT_IMAGES, TOO_OLD
+from webapp.consumers import LOGIN_NEEDED, NOT_FOUND, RIGHTS_CHANGED, TOO_OLD
+from webapp.socket_topics import SNAPSHOT_IMAGES
 
 pytestmark = pytest.mark.django_db
 ME = Owner("visitor", "me")
@@ -43,7 +44,7 @@ def test_the_first_frame_is_a_snapshot_of_ones_own_images(pets: Classifier) -> N
 
 
 def test_the_snapshot_is_bounded(pets: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webapp.consumers.SNAPSHOT_IMAGES", 2)
+    monkeypatch.setattr("webapp.socket_topics.SNAPSHOT_IMAGES", 2)
     for seed in range(3):
         upload(seed, owner=ME)
     assert len(talk(first_frame, cookie=cookie_of("me"))["items"]) == 2
