@@ -21,3 +21,4 @@ vendor() {
 vendor modern-normalize 3.0.1 modern-normalize.css license
 vendor partysocket 1.3.0 dist/ws.js LICENSE.txt
 vendor file-selector 5.0.1 dist/index.js dist/mime-default.js LICENSE
+vendor uplot 1.6.32 dist/uPlot.esm.js dist/uPlot.min.css LICENSE
