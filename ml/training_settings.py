@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from ml.errors import MlError
+
+
+class SettingError(MlError):
+    """One setting has a value it cannot have."""
+
+    def __init__(self, setting: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.setting = setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,39 +69,42 @@ class TrainingSettings:
         for name, value in values.items():
             expected = type(getattr(default, name))
             if not isinstance(value, (int, float) if expected is float else expected):
-                raise MlError(f"Training setting {name} must be {expected.__name__}, not {value!r}.")
+                raise SettingError(name, f"Training setting {name} must be {expected.__name__}, not {value!r}.")
         return replace(default, **values).checked()
 
     def checked(self) -> TrainingSettings:
-        ranges: Iterable[tuple[str, float, float]] = (
-            ("epochs", 1, 10_000),
-            ("batch_size", 1, 65_536),
-            ("peak_learning_rate", 1e-7, 10),
-            ("warm_up_share", 0, 0.9),
-            ("label_smoothing", 0, 0.9),
-            ("dropout", 0, 0.9),
-            ("shift_pixels", 0, 64),
-            ("erase_share", 0, 1),
-            ("average_momentum", 0, 0.99999),
-            ("target_precision", 0.5, 0.9999),
-            ("image_size", 0, 1024),
-            ("l2_penalty", 0, 10),
-            ("patience_epochs", 0, 10_000),
-            ("fine_tune_epochs", 0, 1000),
-            ("fine_tune_rate", 1e-8, 1e-2),
-        )
-        for name, low, high in ranges:
+        for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if not low <= value <= high:
-                raise MlError(f"Training setting {name} must lie between {low} and {high}, not {value}.")
+                raise SettingError(name, f"Training setting {name} must lie between {low} and {high}, not {value}.")
         for name, words in WORDS.items():
             if getattr(self, name) not in words:
-                raise MlError(f"Training setting {name} must be {' or '.join(words)}, not {getattr(self, name)!r}.")
+                known = " or ".join(words)
+                raise SettingError(name, f"Training setting {name} must be {known}, not {getattr(self, name)!r}.")
         if len(self.head) > MOST_HEAD_LAYERS or not all(is_width(width) for width in self.head):
-            raise MlError(f"Training setting head is up to {MOST_HEAD_LAYERS} widths of dense layers, not {self.head}.")
+            expected = f"up to {MOST_HEAD_LAYERS} widths of dense layers (1 to {WIDEST_LAYER})"
+            raise SettingError("head", f"Training setting head is {expected}, not {self.head}.")
         return self
 
 
+RANGES: dict[str, tuple[float, float]] = {
+    "epochs": (1, 10_000),
+    "batch_size": (1, 65_536),
+    "peak_learning_rate": (1e-7, 10),
+    "warm_up_share": (0, 0.9),
+    "label_smoothing": (0, 0.9),
+    "dropout": (0, 0.9),
+    "shift_pixels": (0, 64),
+    "erase_share": (0, 1),
+    "average_momentum": (0, 0.99999),
+    "target_precision": (0.5, 0.9999),
+    "image_size": (0, 1024),
+    "l2_penalty": (0, 10),
+    "patience_epochs": (0, 10_000),
+    "fine_tune_epochs": (0, 1000),
+    "fine_tune_rate": (1e-8, 1e-2),
+    "seed": (0, 2_147_483_647),
+}
 MOST_HEAD_LAYERS, WIDEST_LAYER = 4, 8192
 WORDS: dict[str, tuple[str, ...]] = {
     "recipe": ("small", "transfer", "auto"),

@@ -10,9 +10,9 @@ from classifier.errors import Refused
 from classifier.models import Classifier
 from classifier.promotion_gate import Policy
 from classifier.promotions import PromotionMode
-from ml.backbones import find_backbone
+from ml.backbones import BACKBONES, choose_input, find_backbone
 from ml.errors import MlError
-from ml.training_settings import TrainingSettings
+from ml.training_settings import RANGES, SettingError, TrainingSettings
 
 RECIPES: Final = ("auto", "small", "transfer")
 LARGEST_SMALL_SIDE: Final = 96
@@ -63,34 +63,36 @@ def read_options(values: Mapping[str, Any]) -> RunOptions:
     hyper_parameters = {name: value for name, value in values.items() if name not in own}
     known = set(TrainingSettings().to_dict()) - _NOT_SETTINGS
     if unknown := sorted(set(hyper_parameters) - known):
-        raise _refusal(f"Unknown setting(s): {', '.join(unknown)}. Known: {', '.join(sorted(own | known))}.")
+        raise _refusal("", f"Unknown setting(s): {', '.join(unknown)}. Known: {', '.join(sorted(own | known))}.")
     options = RunOptions(
         **{name: value for name, value in values.items() if name in own}, hyper_parameters=hyper_parameters
     )
     try:
         checked = TrainingSettings.from_dict({"recipe": options.recipe, "seed": options.seed, **hyper_parameters})
-        find_backbone(checked.backbone)
+    except SettingError as problem:
+        raise _refusal(problem.setting, str(problem)) from problem
     except MlError as problem:
-        raise _refusal(str(problem)) from problem
+        raise _refusal("", str(problem)) from problem
     _check_own(options)
+    _check_backbone(options, checked.backbone)
     return options
 
 
 def _check_own(options: RunOptions) -> None:
     if options.recipe not in RECIPES:
-        raise _refusal(f"Unknown recipe {options.recipe!r}; known: {', '.join(RECIPES)}.")
+        raise _refusal("recipe", f"Unknown recipe {options.recipe!r}; known: {', '.join(RECIPES)}.")
     if options.promote not in list(PromotionMode):
-        raise _refusal(f"promote must be one of {', '.join(PromotionMode)}, not {options.promote!r}.")
+        raise _refusal("promote", f"promote must be one of {', '.join(PromotionMode)}, not {options.promote!r}.")
     if options.policy is not None and options.policy not in list(Policy):
-        raise _refusal(f"policy must be one of {', '.join(Policy)}, not {options.policy!r}.")
+        raise _refusal("policy", f"policy must be one of {', '.join(Policy)}, not {options.policy!r}.")
     size = options.image_size
     largest = LARGEST_SMALL_SIDE if options.recipe == "small" else LARGEST_SIDE
     if size is not None and not (_is_integer(size) and SMALLEST_SIDE <= size <= largest):
-        raise _refusal(f"image_size must lie between {SMALLEST_SIDE} and {largest}, not {size!r}.")
+        raise _refusal("image_size", f"image_size must lie between {SMALLEST_SIDE} and {largest}, not {size!r}.")
     if options.margin is not None and not (_is_number(options.margin) and 0 < options.margin < 0.5):
-        raise _refusal(f"margin is a share between 0 and 0.5, not {options.margin!r}.")
+        raise _refusal("margin", f"margin is a share between 0 and 0.5, not {options.margin!r}.")
     if not isinstance(options.datasets, list) or not all(isinstance(name, str) for name in options.datasets):
-        raise _refusal("datasets is a list of names.")
+        raise _refusal("datasets", "datasets is a list of names.")
 
 
 def _is_number(value: object) -> bool:
@@ -101,5 +103,28 @@ def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _refusal(sentence: str) -> Refused:
-    return Refused("malformed_request", sentence)
+def _check_backbone(options: RunOptions, backbone: str) -> None:
+    try:
+        row = find_backbone(backbone)
+    except MlError as problem:
+        raise _refusal("backbone", str(problem)) from problem
+    if options.recipe == "transfer":
+        try:
+            choose_input(row, options.image_size or 0)
+        except MlError as problem:
+            raise _refusal("image_size", str(problem)) from problem
+
+
+def setting_range(name: str) -> tuple[float, float]:
+    """The smallest and the largest value of a number among the settings."""
+    return (SMALLEST_SIDE, LARGEST_SIDE) if name == "image_size" else RANGES[name]
+
+
+def backbone_titles() -> dict[str, str]:
+    """Every backbone that can be asked for, by name."""
+    return {name: row.title for name, row in BACKBONES.items()}
+
+
+def _refusal(setting: str, sentence: str) -> Refused:
+    """`details["setting"]` names the culprit, for forms."""
+    return Refused("malformed_request", sentence, setting=setting)
