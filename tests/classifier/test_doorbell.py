@@ -97,6 +97,25 @@ def test_a_ring_after_a_pause_is_heard_again(bell: Doorbell) -> None:
     wait_until(lambda: bell.rings == 2)
 
 
+def test_a_process_that_ends_can_wait_for_its_ring(bell: Doorbell, broker: FakeBroker, settings: Any) -> None:
+    settings.DOORBELL_INTERVAL_SECONDS = 0.05
+    assert bell.wait_until_rung(0)
+    bell.ring()
+    assert bell.wait_until_rung(5)
+    assert bell.rings == 1
+    bell.ring()
+    assert not bell.wait_until_rung(0)
+    assert bell.wait_until_rung(5)
+    assert bell.rings == 2
+
+
+def test_waiting_for_a_ring_that_nobody_hears_ends_too(bell: Doorbell, broker: FakeBroker) -> None:
+    broker.broken = True
+    bell.ring()
+    assert bell.wait_until_rung(5)
+    assert bell.failures == 1
+
+
 def test_a_queue_without_a_worker_does_not_grow(bell: Doorbell, broker: FakeBroker) -> None:
     broker.waiting = MAX_WAITING_RINGS
     looked = threading.Event()

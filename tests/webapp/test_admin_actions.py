@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +9,8 @@ from django.contrib.auth.models import Permission, User
 from django.contrib.messages import get_messages
 from django.test import Client
 
-from classifier.artifact_storage import save_artifact_folder
-from classifier.model_registry import reject
-from classifier.models import Classifier, Image, LiveVersionChange, ModelVersion, Prediction
+from classifier.model_registry import promote, reject
+from classifier.models import Classifier, Image, LiveVersionChange, Prediction, PromotionRequest
 from tests.row_makers import make_version, upload
 from tests.webapp.admin_site import answer_waiting, list_address
 
@@ -27,27 +23,11 @@ def admin_user(db: None) -> User:
     return User.objects.create_superuser("admin")
 
 
-@pytest.fixture(autouse=True)
-def own_model_cache(settings: Any, tmp_path: Path) -> None:
-    settings.MODEL_CACHE_DIR = tmp_path / "cache"
-
-
 def act(client: Client, kind: str, action: str, *keys: object) -> str:
     """Run an action on the chosen rows; returns what the page said."""
     answer = client.post(list_address(kind), {"action": action, "_selected_action": [str(key) for key in keys]})
     assert answer.status_code == 302
     return " ".join(str(message) for message in get_messages(answer.wsgi_request))
-
-
-def store_version(classifier: Classifier, folder: Path, stage: str = "candidate") -> ModelVersion:
-    """A version whose (meaningless) files are in storage."""
-    folder.mkdir()
-    (folder / "weights").write_bytes(folder.name.encode())
-    files = {"weights": hashlib.sha256(folder.name.encode()).hexdigest()}
-    (folder / "manifest.json").write_text(json.dumps({"files": files}))
-    version = make_version(classifier, save_artifact_folder(folder))
-    ModelVersion.objects.filter(id=version.id).update(stage=stage)
-    return version
 
 
 def test_asking_again_queues_a_failed_picture(pets: Classifier, admin_client: Client) -> None:
@@ -84,46 +64,45 @@ def test_too_many_pictures_at_once_are_refused(
     assert not Prediction.objects.filter(state="queued").exists()
 
 
-def test_promoting_makes_a_version_live_and_names_who_did_it(
-    pets: Classifier, admin_client: Client, tmp_path: Path
-) -> None:
-    version = store_version(pets, tmp_path / "second")
-    assert "v2 answers for Pets now, v1 no longer does." in act(admin_client, "modelversion", "promote", version.id)
-    pets.refresh_from_db()
-    change = LiveVersionChange.objects.first()
-    assert pets.live_version == version
-    assert change is not None
-    assert (change.version, change.user) == (version, User.objects.get(username="admin"))
-
-
-def test_a_version_whose_files_are_not_in_storage_is_not_promoted(pets: Classifier, admin_client: Client) -> None:
+def test_promoting_asks_a_worker_and_names_who_did_it(pets: Classifier, admin_client: Client) -> None:
     version = make_version(pets, "2" * 64)
-    assert "cannot be used, so nothing changed." in act(admin_client, "modelversion", "promote", version.id)
+    assert "v2 is being checked by a worker; it goes live when" in act(
+        admin_client, "modelversion", "promote", version.id
+    )
+    request = PromotionRequest.objects.get()
+    assert (request.version, request.user) == (version, User.objects.get(username="admin"))
     assert Classifier.objects.get().live_version == pets.live_version
 
 
-def test_a_rejected_version_is_not_promoted(pets: Classifier, admin_client: Client, tmp_path: Path) -> None:
-    version = store_version(pets, tmp_path / "second")
+def test_a_second_promotion_waits_for_the_first(pets: Classifier, admin_client: Client) -> None:
+    act(admin_client, "modelversion", "promote", make_version(pets, "2" * 64).id)
+    answer = act(admin_client, "modelversion", "promote", make_version(pets, "3" * 64).id)
+    assert "v2 is being checked by a worker; wait until that has ended. Nothing changed." in answer
+    assert PromotionRequest.objects.count() == 1
+
+
+def test_a_rejected_version_is_not_promoted(pets: Classifier, admin_client: Client) -> None:
+    version = make_version(pets, "2" * 64)
     reject(version=version, verdict={"accuracy": "too low"})
     assert "v2 was rejected" in act(admin_client, "modelversion", "promote", version.id)
-    assert Classifier.objects.get().live_version == pets.live_version
+    assert not PromotionRequest.objects.exists()
 
 
 def test_promoting_the_live_version_changes_nothing(pets: Classifier, admin_client: Client) -> None:
     assert "live already" in act(admin_client, "modelversion", "promote", pets.live_version_id)
-    assert LiveVersionChange.objects.count() == 1
+    assert not PromotionRequest.objects.exists()
 
 
-def test_two_versions_are_not_promoted_at_once(pets: Classifier, admin_client: Client, tmp_path: Path) -> None:
-    versions = [store_version(pets, tmp_path / name) for name in ("second", "third")]
+def test_two_versions_are_not_promoted_at_once(pets: Classifier, admin_client: Client) -> None:
+    versions = [make_version(pets, digest * 64) for digest in "23"]
     answer = act(admin_client, "modelversion", "promote", *(version.id for version in versions))
     assert "Choose one version" in answer
-    assert Classifier.objects.get().live_version == pets.live_version
+    assert not PromotionRequest.objects.exists()
 
 
-def test_rolling_back_brings_the_version_before(pets: Classifier, admin_client: Client, tmp_path: Path) -> None:
+def test_rolling_back_brings_the_version_before(pets: Classifier, admin_client: Client) -> None:
     first = pets.live_version
-    act(admin_client, "modelversion", "promote", store_version(pets, tmp_path / "second").id)
+    promote(version=make_version(pets, "2" * 64), reason="test")
     assert "Pets is back at v1." in act(admin_client, "classifier", "roll_back", pets.id)
     assert Classifier.objects.get().live_version == first
 
