@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from math import comb
 
 import pytest
@@ -12,6 +13,7 @@ from classifier.exact_tests import (
     mcnemar_harm,
     mcnemar_two_sided,
     paired_difference_lower_bound,
+    pictures_to_rule_out_loss,
     pictures_to_show_gain,
 )
 
@@ -74,3 +76,15 @@ def test_the_lower_bound_lies_under_the_difference_and_closes_in() -> None:
 def test_a_smaller_gain_needs_more_pictures() -> None:
     assert pictures_to_show_gain(0.01, 0.05) == pytest.approx(3917, abs=10)
     assert pictures_to_show_gain(0.02, 0.05) < pictures_to_show_gain(0.01, 0.05) / 3
+
+
+def test_so_many_pairs_rule_out_a_loss_in_four_of_five_runs() -> None:
+    margin, share = 0.02, 0.05
+    count = pictures_to_rule_out_loss(margin, share)
+    source = random.Random(7)
+    passed = 0
+    for _ in range(400):
+        discordant = sum(source.random() < share for _ in range(count))
+        newly_right = sum(source.random() < 0.5 for _ in range(discordant))
+        passed += paired_difference_lower_bound(newly_right, discordant - newly_right, count) > -margin
+    assert 0.72 < passed / 400 < 0.88
