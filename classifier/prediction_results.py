@@ -13,11 +13,13 @@ import structlog
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, QuerySet
 
+from classifier.audit import Finished, draw_for_audit
 from classifier.database_time import now_sql
 from classifier.failpoints import failpoint
 from classifier.models import Image, Label, ModelVersion, Prediction
 from classifier.predictions import ClaimedPrediction
 from classifier.prepared_queries import PreparedQuery, PreparedUpdate
+from classifier.usefulness import usefulness_of
 from classifier.write_transactions import write_transaction
 
 logger = structlog.get_logger(__name__)
@@ -118,6 +120,8 @@ def _complete(version_id: UUID, answers: Sequence[AnswerRow]) -> Completion:
     _drop_repeats(repeats, answered)
     _write(version_id, fresh)
     _show_newer(fresh)
+    _rank(fresh)
+    _draw(version_id, fresh)
     changed = [answer.item.image_id for answer in mine]
     if changed:
         _count_up.run(changed)
@@ -172,6 +176,35 @@ def _show_newer(answers: Sequence[AnswerRow]) -> None:
         return
     for image_id, prediction_id in _newer.rows([answer.item.id for answer in answers]):
         Image.objects.filter(id=image_id).update(current_prediction=prediction_id)
+
+
+def _rank(answers: Sequence[AnswerRow]) -> None:
+    """How much a review would teach, on every image that waits for one and shows this answer."""
+    if not answers:
+        return
+    statement = (
+        f"UPDATE {Image._meta.db_table} SET usefulness = %s "  # noqa: S608 - constants
+        "WHERE id = %s AND review_state = '' AND current_prediction_id = %s"
+    )
+    rows = [
+        (usefulness_of(answer.scores), _database_id(answer.item.image_id), _database_id(answer.item.id))
+        for answer in answers
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, rows)
+
+
+def _draw(version_id: UUID, answers: Sequence[AnswerRow]) -> None:
+    if not answers:
+        return
+    label_ids = _label_ids(version_id)
+    draw_for_audit(
+        version_id,
+        [
+            Finished(answer.item.id, answer.item.image_id, label_ids[answer.label_index], answer.unsure)
+            for answer in answers
+        ],
+    )
 
 
 def _json_placeholder() -> str:
