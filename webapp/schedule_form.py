@@ -31,7 +31,7 @@ class PolicyChoice:
 class ScheduleForm(forms.Form):
     """`may_edit` False: shown, not to be changed. Two numbers count only where their box is ticked."""
 
-    by_clock = forms.BooleanField(required=False, label="Train again and again")
+    by_clock = forms.BooleanField(required=False, label="Train by the clock")
     every = forms.IntegerField(required=False, label="Every", error_messages={"invalid": "Give a whole number."})
     unit = forms.ChoiceField(choices=[(HOURS, "hours"), (DAYS, "days")], required=False, label="Unit")
     by_examples = forms.BooleanField(required=False, label="Train when enough pictures are new")
@@ -56,10 +56,10 @@ class ScheduleForm(forms.Form):
         for field in self.fields.values():
             field.disabled = not may_edit
 
-    @property
-    def new_examples(self) -> int:
-        """How many pictures no training has learned from."""
-        return count_new_examples(self.classifier)
+    def describe_new_examples(self) -> str:
+        """How many pictures no training has learned from, as a sentence."""
+        count = count_new_examples(self.classifier)
+        return "1 picture is new now." if count == 1 else f"{count:,} pictures are new now."
 
     @property
     def policies(self) -> list[PolicyChoice]:

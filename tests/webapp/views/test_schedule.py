@@ -125,7 +125,7 @@ def test_each_policy_says_how_many_pictures_it_needs_and_there_are(pets: Classif
 def test_the_last_outcome_stands_there_with_its_time(pets: Classifier, owner: Client) -> None:
     moment = datetime(2026, 11, 21, 3, 5, tzinfo=UTC)
     Classifier.objects.update(schedule_checked_at=moment, schedule_outcome="Nothing new to learn since v3.")
-    assert "21 Nov 2026, 03:05 UTC: Nothing new to learn since v3." in words(owner.get(ADDRESS).content)
+    assert "Last on 21 Nov 2026, 03:05 UTC: Nothing new to learn since v3." in words(owner.get(ADDRESS).content)
 
 
 def test_the_section_needs_nothing_but_its_context(pets: Classifier, rf: RequestFactory) -> None:
