@@ -122,12 +122,21 @@ def write_litert(answer: Any, owner: Any, folder: Path, metadata: Mapping[str, s
 
 
 def open_litert(folder: Path) -> Ask:
+    """By place, not by name: the converter leaves the names out of some networks (EfficientNetV2 is one)."""
     # TensorFlow: only where a model is really exported.
     import tensorflow as tf
 
     interpreter = tf.lite.Interpreter(model_path=str(folder / FILE_NAMES[ExportFormat.LITERT]))
-    runner = interpreter.get_signature_runner(SIGNATURE)
-    return lambda batch: np.asarray(runner(**{INPUT: batch})[OUTPUT])
+    entrance, exit_ = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+
+    def ask(batch: Pixels) -> Floats:
+        interpreter.resize_tensor_input(entrance, batch.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(entrance, batch)
+        interpreter.invoke()
+        return np.asarray(interpreter.get_tensor(exit_))
+
+    return ask
 
 
 def write_onnx(answer: Any, owner: Any, folder: Path, metadata: Mapping[str, str]) -> None:
@@ -136,6 +145,11 @@ def write_onnx(answer: Any, owner: Any, folder: Path, metadata: Mapping[str, str
     import tf2onnx
 
     model, _ = tf2onnx.convert.from_function(answer, input_signature=answer.input_signature, opset=ONNX_OPSET)
+    lacking = sorted({node.op_type for node in model.graph.node} - {each.name for each in onnx.defs.get_all_schemas()})
+    if lacking:
+        raise ExportError(
+            f"ONNX cannot hold this network: it lacks {', '.join(lacking)}. SavedModel and LiteRT may hold it."
+        )
     for tensor in (*model.graph.input, *model.graph.output):
         tensor.type.tensor_type.shape.dim[0].dim_param = "pictures"
     onnx.helper.set_model_props(model, dict(metadata))
@@ -161,11 +175,11 @@ def describe_as_metadata(labels: list[str], preprocessing: Mapping[str, Any]) ->
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without what the converters tell their own developers."""
-    loggers = [logging.getLogger(name) for name in ("tensorflow", "tf2onnx", "absl")]
+    loggers = [logging.getLogger(name) for name in ("tensorflow", "tf2onnx", "tf2onnx.tfonnx", "absl")]
     before = [(each, each.level) for each in loggers]
     try:
         for each in loggers:
-            each.setLevel(logging.ERROR)
+            each.setLevel(logging.CRITICAL)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ml import export, export_formats
 from ml.artifact import read_manifest, read_weights, write_artifact
 from ml.export import DESCRIPTION_FILE, LABELS_FILE, NOISE_PICTURES, ExportReport, export_model
-from ml.export_formats import FILE_NAMES, ExportError, ExportFormat, open_format
+from ml.export_formats import FILE_NAMES, ExportError, ExportFormat, open_format, write_format
 from ml.golden import read_golden
 from ml.inference import LoadedModel
 from ml.training import train
@@ -95,6 +96,16 @@ def test_an_onnx_file_carries_its_labels(tmp_path: Path, tiny_artifact: Path) ->
     session = onnxruntime.InferenceSession(str(tmp_path / "out" / "model.onnx"))
     assert json.loads(session.get_modelmeta().custom_metadata_map["labels"]) == ["upper", "lower"]
     assert session.get_inputs()[0].shape == ["pictures", 8, 8, 1]
+
+
+@NEEDS_ONNX
+def test_an_operation_that_onnx_lacks_is_named(tmp_path: Path) -> None:
+    owner = tf.Module()
+    signature = [tf.TensorSpec((None, 2), tf.uint8, name="pixels")]
+    owner.answer = tf.function(lambda pixels: tf.math.erfc(tf.cast(pixels, tf.float32)), input_signature=signature)
+    with pytest.raises(ExportError, match="it lacks Erfc"):
+        write_format(ExportFormat.ONNX, owner.answer, owner, tmp_path, {})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_export_that_differs_is_removed(
