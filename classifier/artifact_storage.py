@@ -13,19 +13,20 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from classifier.errors import StorageUnavailable
-from classifier.object_storage import ObjectMissing, read_object, write_verified
+from classifier.object_storage import BadObjectKey, ObjectMissing, read_object, stat_object, write_verified
 
 MANIFEST: Final = "manifest.json"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 _SIDE_FOLDER_PREFIX: Final = ".fetching-"
 _SIDE_FOLDER_SECONDS: Final = 3600.0
+_MOST_FILE_BYTES: Final = 1 << 30
 
 
 class ArtifactDamaged(Exception):  # noqa: N818 - a state of the world that callers answer, like ObjectMissing
@@ -44,6 +45,15 @@ def save_artifact_folder(folder: Path) -> str:
         write_verified(_key(digest, name), data)
     write_verified(_key(digest, MANIFEST), manifest)
     return digest
+
+
+def stored_size(digest: str, names: Iterable[str]) -> int:
+    """Bytes of these files of an artifact, as the store says; missing ones count nothing. Raises StorageUnavailable."""
+    size = 0
+    for name in names:
+        with suppress(ObjectMissing, BadObjectKey):
+            size += stat_object(_key(digest, name)).size
+    return size
 
 
 def fetch_artifact(digest: str, cache_dir: Path) -> Path:
@@ -72,6 +82,10 @@ def fetch_artifact(digest: str, cache_dir: Path) -> Path:
 def _download(digest: str) -> dict[str, bytes]:
     def read(name: str) -> bytes:
         try:
+            if (size := stat_object(_key(digest, name)).size) > _MOST_FILE_BYTES:
+                raise ArtifactDamaged(
+                    f"{name} of artifact {digest} has {size} bytes, more than a model's file can have."
+                )
             return read_object(_key(digest, name))
         except ObjectMissing as problem:
             raise ArtifactDamaged(
@@ -122,7 +136,7 @@ def _listed_files(manifest: bytes, digest: str) -> dict[str, str]:
     try:
         files = json.loads(manifest)["files"]
         valid = bool(files) and all(_is_listed_well(name, value) for name, value in files.items())
-    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         raise ArtifactDamaged(f"The manifest of artifact {digest} lists no files.") from problem
     if not valid:
         raise ArtifactDamaged(f"The manifest of artifact {digest} lists files that cannot be part of a model.")

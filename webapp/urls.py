@@ -7,10 +7,15 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from webapp.api.api import api
-from webapp.views import health
+from webapp.views import health, models
 from webapp.views.api_docs import api_docs
+from webapp.views.classifiers import classifier, classifiers, edit_classifier
+from webapp.views.datasets import dataset, dataset_picture
+from webapp.views.imports import cancel_import, import_part, import_state, start_import
 from webapp.views.one_time_login import one_time_login
 from webapp.views.schedule import schedule
+from webapp.views.training_run import cancel_training, training
+from webapp.views.trainings import trainings
 from webapp.views.upload import upload
 
 urlpatterns = [
@@ -20,6 +25,28 @@ urlpatterns = [
     path("api/docs/", RedirectView.as_view(pattern_name="api-docs")),
     path("login/once/<str:token>/", one_time_login, name="one-time-login"),
     path("classifiers/<slug:slug>/schedule", schedule, name="classifier-schedule"),
+    path("classifiers/", classifiers, name="classifiers"),
+    path("classifiers/<slug:slug>/", classifier, name="classifier"),
+    path("classifiers/<slug:slug>/edit/", edit_classifier, name="classifier-edit"),
+    path("imports/", start_import, name="imports"),
+    path("imports/parts/<uuid:upload>/<int:number>/", import_part, name="import-part"),
+    path("imports/<str:job_id>/", import_state, name="import"),
+    path("imports/<str:job_id>/cancel/", cancel_import, name="import-cancel"),
+    path("datasets/<str:dataset_id>/", dataset, name="dataset"),
+    path("datasets/<str:dataset_id>/pictures/<path:member>", dataset_picture, name="dataset-picture"),
+    path("models/<str:version_id>/", models.model, name="model"),
+    path("models/<str:version_id>/cells/<int:truth>/<int:answer>/", models.model_cell, name="model-cell"),
+    path(
+        "models/<str:version_id>/pictures/<slug:pack>/<path:folder>/<int:number>.png",
+        models.model_picture,
+        name="model-picture",
+    ),
+    path("models/<str:version_id>/promote", models.promote_model, name="promote-model"),
+    path("models/<str:version_id>/roll-back", models.roll_back_model, name="roll-back-model"),
+    path("models/<str:version_id>/evaluate", models.evaluate_model, name="evaluate-model"),
+    path("training/", trainings, name="trainings"),
+    path("training/<str:run_id>/", training, name="training"),
+    path("training/<str:run_id>/cancel/", cancel_training, name="cancel-training"),
     path("admin/", admin.site.urls),
     path("healthz/live", health.live),
     path("healthz/ready", health.ready),
