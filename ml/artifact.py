@@ -100,7 +100,7 @@ def read_manifest(folder: Path) -> Manifest:
             raise ArtifactError(f"{path} is not a manifest of format version {FORMAT_VERSION}.")
         values["preprocessing"] = Preprocessing.from_dict(values["preprocessing"])
         manifest = Manifest(**values)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, MlError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, MlError) as problem:
         if isinstance(problem, ArtifactError):
             raise
         raise ArtifactError(f"{path} is not a readable manifest: {problem}") from problem
