@@ -78,6 +78,19 @@ def request_import(
     return job
 
 
+def suggest_dataset_name(*, classifier_slug: str, wish: str) -> str:
+    """The wish, with a number behind it where the classifier has a dataset or an import of that name."""
+    base = " ".join("".join(letter if letter.isprintable() else " " for letter in wish).split())[:100] or "pictures"
+    taken = set(Dataset.objects.filter(classifier__slug=classifier_slug).values_list("name", flat=True))
+    taken |= set(active_imports().filter(classifier_slug=classifier_slug).values_list("name", flat=True))
+    number = 1
+    name = base
+    while name in taken:
+        number += 1
+        name = f"{base} {number}"
+    return name
+
+
 def find_import(identifier: str) -> ImportJob:
     """Raises NotFound."""
     parsed = parse_id(identifier)

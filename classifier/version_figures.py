@@ -46,5 +46,6 @@ def read_target_curve(version: ModelVersion) -> list[TargetPoint]:
             sure_accuracy=None if point.get("sure_accuracy") is None else float(point["sure_accuracy"]),
         )
         for point in points
+        if point.get("sure_share") is not None
     ]
     return sorted(kept, key=lambda point: point["target"])
