@@ -25,6 +25,13 @@ class RejectedFile:
     name: str
     reason: str
 
+    def __post_init__(self) -> None:
+        """Names of other systems may hold what no database and no page takes; it is shown as a mark."""
+        shown = "".join(
+            character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in self.name
+        )
+        object.__setattr__(self, "name", shown)
+
 
 @dataclass(frozen=True, slots=True)
 class PictureFile:
@@ -78,10 +85,13 @@ def arrange_by_folders(names: Iterable[str]) -> FolderLayout:
 
 
 def clean_label(text: str) -> str:
-    """A label name as it is kept: composed characters, no control characters, one space at a time; may be empty."""
+    """A label name as it is kept: composed characters, no control characters, one space at a time.
+
+    May be empty, and longer than LONGEST_LABEL; neither can be a label.
+    """
     composed = unicodedata.normalize("NFC", text)
     visible = "".join(character if character.isprintable() else " " for character in composed)
-    return " ".join(visible.split())[:LONGEST_LABEL].strip()
+    return " ".join(visible.split())
 
 
 def natural_order(text: str) -> tuple[list[tuple[int, int, str]], str]:
@@ -103,6 +113,8 @@ def _place(path: PurePosixPath, depth: int, *, is_official: bool) -> _Placed | R
     label = clean_label(rest[0])
     if not label:
         return RejectedFile(str(path), "Its folder's name cannot be a label.")
+    if len(label) > LONGEST_LABEL:
+        return RejectedFile(str(path), f"Its folder's name is longer than {LONGEST_LABEL} characters; shorten it.")
     return _Placed(str(path), label, part in _TEST)
 
 

@@ -44,7 +44,7 @@ class FolderSource:
 
     def read(self, name: str, most_bytes: int) -> bytes:
         try:
-            with (self.folder / name).open("rb") as stream:
+            with open(self.folder / name, "rb", opener=_open_without_waiting) as stream:
                 return stream.read(most_bytes + 1)
         except OSError as problem:
             raise UnreadableFileError(f"It cannot be read: {problem.strerror}.") from problem
@@ -88,6 +88,8 @@ def open_source(text: str) -> PictureSource:
     """
     if "://" in text and not text.startswith("file://"):
         return _open_storage(text)
+    if not text.removeprefix("file://").strip():
+        raise NotFound("Name a folder, a ZIP file or a storage URL to read pictures from.")
     path = Path(text.removeprefix("file://"))
     if path.is_dir():
         if not os.access(path, os.R_OK | os.X_OK):
@@ -113,15 +115,29 @@ def _open_storage(url: str) -> PictureSource:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Every file below; a folder that is reached twice (a loop of links) is read once."""
+    """Every file below; a folder that is reached twice (a loop of links) is read once.
+
+    Raises Refused for a folder that cannot be listed: a label would be missing without a word.
+    """
     seen: set[tuple[int, int]] = set()
-    for root, folders, files in os.walk(folder, followlinks=True):
+    for root, folders, files in os.walk(folder, followlinks=True, onerror=_refuse_folder):
         facts = Path(root).stat()
         if (facts.st_dev, facts.st_ino) in seen:
             folders.clear()
             continue
         seen.add((facts.st_dev, facts.st_ino))
         yield from (Path(root, name) for name in files)
+
+
+def _refuse_folder(problem: OSError) -> None:
+    raise Refused(
+        "malformed_request", f"The folder {problem.filename} cannot be read: {problem.strerror}."
+    ) from problem
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """A pipe that nobody writes into would hold the import up for ever; so it is an empty file."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -16,10 +16,10 @@ import structlog
 from django.conf import settings
 
 from classifier.dataset_archives import UnreadableFileError, ZipSource
-from classifier.dataset_layouts import IDX_NAME, RejectedFile, arrange_by_folders, clean_label
+from classifier.dataset_layouts import IDX_NAME, LONGEST_LABEL, RejectedFile, arrange_by_folders, clean_label
 from classifier.dataset_sources import FolderSource, PictureSource, open_source
 from classifier.datasets import PackedDataset, add_dataset, dataset_cache_dir, name_of_new_dataset
-from classifier.errors import Refused
+from classifier.errors import Refused, StorageUnavailable
 from classifier.models import Classifier, Dataset
 from ml.datasets import FASHION_LABELS, DatasetError, IdxFile, find_idx_pairs, read_idx
 from ml.shards import read_index
@@ -82,7 +82,7 @@ def import_pictures(
     started = time.monotonic()
     name, slug = name_of_new_dataset(name=name, classifier_slug=classifier_slug)
     is_new_classifier = not Classifier.objects.filter(slug=slug).exists()
-    with _side_folder() as side, _opened(place, format) as source:
+    with _full_disk_named(), _side_folder() as side, _opened(place, format) as source:
         job = _Job(source, side, format, label_file, on_progress)
         try:
             rejected = _pack(job)
@@ -135,7 +135,10 @@ def _pack_idx(job: _Job, names: Sequence[str]) -> None:
             "Pictures and labels were not both found, such as train-images-idx3-ubyte.gz with its labels."
         )
     label_paths = [label_path for _, label_path in pairs.values()]
-    total = sum(IdxFile(pictures).shape[0] for pictures, _ in pairs.values())
+    shapes = {pictures.name: IdxFile(pictures).shape for pictures, _ in pairs.values()}
+    if empty := [name for name, shape in shapes.items() if 0 in shape]:
+        raise DatasetError(f"{' and '.join(empty)} holds no picture. Bring the whole file, or leave it out.")
+    total = sum(shape[0] for shape in shapes.values())
     labels = name_idx_labels(label_paths, job.label_file)
     pack_idx(job.packed, folder, labels, has_test="test" in pairs, total=total, on_progress=job.on_progress)
 
@@ -176,6 +179,8 @@ def read_label_file(path: Path, count: int) -> list[str]:
         raise Refused(
             "malformed_request", f"The label file {path} names {len(names)} labels; the pictures have {count}."
         )
+    if any(len(name) > LONGEST_LABEL for name in names):
+        raise Refused("malformed_request", f"The label file {path} names a label of over {LONGEST_LABEL} characters.")
     if len(set(names)) != len(names) or not all(names):
         raise Refused(
             "malformed_request", f"The label file {path} names a label twice, or one without visible letters."
@@ -210,6 +215,17 @@ def _opened(place: str, wished: Format) -> Iterator[PictureSource]:
 
 
 @contextmanager
+def _full_disk_named() -> Iterator[None]:
+    """This machine's own trouble as a sentence; what had been written goes with the side folder."""
+    try:
+        yield
+    except OSError as problem:
+        where = problem.filename or settings.VAR_DIR / "imports"
+        words = problem.strerror or str(problem)
+        raise StorageUnavailable(f"The import had to stop: {words} ({where}). Nothing of it was kept.") from problem
+
+
+@contextmanager
 def _side_folder() -> Iterator[Path]:
     """A folder below var/ for the time of an import; what a killed import left a day ago goes too."""
     root = settings.VAR_DIR / "imports"
@@ -222,8 +238,9 @@ def _side_folder() -> Iterator[Path]:
 
 
 def _keep_in_cache(folder: Path, dataset: Dataset) -> None:
-    """The next training need not fetch what was just made here."""
+    """The next training need not fetch what was just made here; where it cannot be kept, it will."""
     target = dataset_cache_dir() / dataset.id.hex
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not target.exists():
-        folder.rename(target)
+    with suppress(OSError):
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not target.exists():
+            folder.rename(target)

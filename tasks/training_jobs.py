@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from classifier.artifact_storage import ArtifactDamaged, save_artifact_folder
 from classifier.datasets import DatasetDamaged, dataset_cache_dir, fetch_dataset
-from classifier.errors import Conflict, Refused, WhatsitError
+from classifier.errors import Conflict, Refused, StorageUnavailable, WhatsitError
 from classifier.model_registry import register_version
 from classifier.models import ModelVersion, TrainingRun
 from classifier.promotion_gate import Verdict
@@ -108,12 +108,23 @@ def execute_run(
     except WhatsitError as problem:
         fail_run(claimed, reason=problem.message)
         raise
+    except (OSError, MemoryError) as problem:
+        reason = _describe_machine_trouble(problem)
+        fail_run(claimed, reason=reason)
+        raise StorageUnavailable(reason) from problem
     except BaseException as problem:
         fail_run(claimed, reason=f"{type(problem).__name__}: {problem}")
         raise
     finally:
         if not is_active(run_id):
             forget_checkpoint(run_id)
+
+
+def _describe_machine_trouble(problem: OSError | MemoryError) -> str:
+    if isinstance(problem, MemoryError):
+        return "The pictures do not fit into this machine's memory. Train with a smaller image_size, or on fewer."
+    where = f" ({problem.filename})" if problem.filename else ""
+    return f"This machine cannot keep its working files: {problem.strerror or problem}{where}."
 
 
 class _Trainer:
