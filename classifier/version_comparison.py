@@ -83,7 +83,8 @@ def _pair(name: str, mine: Any, theirs: Any, write: Callable[[float], str], sign
         return Pair(name, left, right, "same", "")
     change = mine - theirs
     direction = "better" if change * sign > 0 else "worse"
-    return Pair(name, left, right, f"{'+' if change > 0 else MINUS}{text}", direction)
+    words = text.replace("%", "points")
+    return Pair(name, left, right, f"{'+' if change > 0 else MINUS}{words}", direction)
 
 
 def _share(value: float) -> str:

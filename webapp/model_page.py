@@ -100,12 +100,13 @@ def describe_origin(version: ModelVersion) -> list[Fact]:
     if examples:
         facts.append(Fact("Examples", ", ".join(f"{count:,} {split}" for split, count in examples.items())))
     if recipe:
-        network = str(recipe.get("backbone") or recipe.get("network") or "")
-        parts = [str(recipe.get("recipe", "")), network.replace("_", " "), _epochs(recipe)]
+        kind = str(recipe.get("recipe", ""))
+        network = str(recipe.get("backbone" if kind == "transfer" else "network") or "")
+        parts = [kind, network.replace("_", " "), _epochs(recipe)]
         facts.append(Fact("Recipe", ", ".join(filter(None, parts))))
     if preparing:
-        kind = preparing["name"].replace("_", " ")
-        facts.append(Fact("Sees", f"{preparing['width']} by {preparing['height']} pixels, {kind}"))
+        steps = preparing["name"].replace("_", " ")
+        facts.append(Fact("Sees", f"{preparing['width']} by {preparing['height']} pixels, {steps}"))
     size = _size(version)
     facts += [Fact("Size", f"{size / 1_000_000:.1f} MB")] if size else []
     facts += [Fact("Labels", f"{len(version.labels):,}"), Fact("Digest", version.digest[:12])]

@@ -16,6 +16,12 @@ def as_percent(share: float | None, digits: int = 1) -> str:
 
 
 @register.filter
+def as_count(number: int) -> str:
+    """10000 → “10,000”."""
+    return f"{number:,}"
+
+
+@register.filter
 def bar_width(share: float | None) -> float:
     """The length of a bar of at most 100."""
     return round(100 * min(1.0, max(0.0, share or 0.0)), 1)

@@ -144,7 +144,7 @@ def test_there_are_no_other_pictures(measured: Classifier, folder: str) -> None:
 def test_it_is_compared_with_the_version_it_was_judged_against(measured: Classifier) -> None:
     text = page(client_with(), version_of(measured, 2))
     assert "Compare with v1" in text
-    assert '<td class="number better">+10.0 %' in text
+    assert '<td class="number better">+10.0 points' in text
     assert "4 pictures became right, 1 became wrong." in text
     assert text.count('alt="A picture of cat"') == 2
 
@@ -153,7 +153,7 @@ def test_it_is_compared_with_the_version_asked_for(measured: Classifier) -> None
     first, second = version_of(measured, 1), version_of(measured, 2)
     text = page(client_with(), first, f"?with={second.id}")
     assert "Compare with v2" in text
-    assert '<td class="number worse">\u221210.0 %' in text
+    assert '<td class="number worse">\u221210.0 points' in text
     assert "became right" not in text
 
 
