@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 
 from classifier.import_uploads import most_parts
 from classifier.label_counts import LabelCount, count_labels, describe_imbalance
@@ -24,6 +27,7 @@ LABELS_SHOWN: Final = 100
 VERSIONS_SHOWN: Final = 20
 CHANGES_SHOWN: Final = 20
 IMPORTS_SHOWN: Final = 5
+IMPORTS_STAY: Final = timedelta(days=1)
 REJECTED_SHOWN: Final = 200
 PREVIEWS_SHOWN: Final = 8
 _UNDER_WAY: Final = (ImportJob.State.QUEUED, ImportJob.State.RUNNING)
@@ -101,7 +105,8 @@ def describe_classifier_page(request: HttpRequest, classifier: Classifier) -> di
     """All of it."""
     labels = count_labels(classifier)
     live = classifier.live_version
-    jobs = ImportJob.objects.filter(classifier_slug=classifier.slug).select_related("dataset", "requested_by")
+    recent = Q(state__in=_UNDER_WAY) | Q(ended_at__gte=timezone.now() - IMPORTS_STAY)
+    jobs = ImportJob.objects.filter(recent, classifier_slug=classifier.slug).select_related("requested_by")
     return {
         "classifier": classifier,
         **_describe_labels(labels, show_all=request.GET.get("labels") == "all"),

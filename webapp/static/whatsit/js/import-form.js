@@ -78,6 +78,7 @@ export class ImportForm {
         const most = fileSize(pageData.import_max_bytes);
         throw new SendProblem(`This is ${fileSize(archive.size)}; at most ${most} go at once. Send it in several imports, or name a storage URL.`);
       }
+      this.showSent(0, archive.size);
       const upload = await sendParts(archive, { onProgress: (sent) => this.showSent(sent, archive.size), signal });
       fields.set("upload", upload);
       fields.set("size", String(archive.size));
