@@ -24,6 +24,7 @@ class RunItem(TypedDict):
 
     id: str
     name: str
+    title: str
     classifier: str
     state: str
     sentence: str
@@ -51,6 +52,7 @@ def describe_run(run: TrainingRun) -> RunItem:
     return {
         "id": str(run.id),
         "name": run.name,
+        "title": title_of(run),
         "classifier": run.classifier.slug,
         "state": run.state,
         "sentence": run_sentence(run),
@@ -64,6 +66,11 @@ def describe_run(run: TrainingRun) -> RunItem:
         "outcome": run.outcome,
         "version": {"id": str(version.id), "number": version.number, "stage": version.stage} if version else None,
     }
+
+
+def title_of(run: TrainingRun) -> str:
+    """The name it was given, else whose it is and when it was asked for."""
+    return run.name or f"{run.classifier.name}, {run.created_at.day} {run.created_at:%b %Y, %H:%M} UTC"
 
 
 def version_of(run: TrainingRun) -> ModelVersion | None:

@@ -25,6 +25,7 @@ health = Client().get("/healthz/live").status_code
 resident = next(line for line in open("/proc/self/status") if line.startswith("VmRSS"))
 print(json.dumps({
     "modules": sorted({name.partition(".")[0] for name in sys.modules}),
+    "of_ml": sorted(name for name in sys.modules if name.startswith("ml.")),
     "resident_bytes": int(resident.split()[1]) * 1024,
     "cpu_seconds": time.process_time(),
     "health": health,
@@ -34,6 +35,7 @@ print(json.dumps({
 
 class Measured(TypedDict):
     modules: list[str]
+    of_ml: list[str]
     resident_bytes: int
     cpu_seconds: float
     health: int
@@ -56,9 +58,14 @@ def load_web_process() -> Measured:
     return measured
 
 
-@pytest.mark.parametrize("library", ["tensorflow", "keras", "numpy", "h5py", "ml"])
+@pytest.mark.parametrize("library", ["tensorflow", "keras", "numpy", "h5py"])
 def test_the_web_process_does_not_load(library: str) -> None:
     assert library not in load_web_process()["modules"]
+
+
+def test_of_ml_the_web_process_knows_only_what_a_training_may_be_told() -> None:
+    plain = {"ml.backbones", "ml.errors", "ml.preprocessing", "ml.training_settings"}
+    assert set(load_web_process()["of_ml"]) <= plain
 
 
 def test_the_web_process_answers() -> None:

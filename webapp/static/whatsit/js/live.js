@@ -1,5 +1,5 @@
 /** Answers as they happen: a socket brings them, asking brings what the socket missed, the highest version wins. */
-import ReconnectingSocket from "../../vendor/partysocket/ws.js";
+import { openSocket, wakeSocket } from "./live-socket.js";
 import { pageData } from "./page-data.js";
 
 const POLL_MS = 30_000;
@@ -15,7 +15,10 @@ export class LiveImages {
     this.isConnected = null;
     this.pollTimer = null;
     this.pollStart = 0;
-    this.socket = this.connect();
+    this.socket = openSocket("", {
+      onMessage: (message) => this.read(message),
+      onConnection: (isConnected) => this.setConnected(isConnected),
+    });
     document.addEventListener("visibilitychange", () => this.wakeUp());
     window.addEventListener("online", () => this.wakeUp());
     this.schedulePoll();
@@ -32,20 +35,6 @@ export class LiveImages {
     return image;
   }
 
-  connect() {
-    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new ReconnectingSocket(`${scheme}//${location.host}${pageData.live_path}`, [], {
-      minReconnectionDelay: 500 + Math.random() * 1500,
-      maxReconnectionDelay: 20_000 + Math.random() * 10_000,
-      reconnectionDelayGrowFactor: 1.6,
-      connectionTimeout: 8_000,
-    });
-    socket.addEventListener("message", ({ data }) => this.read(data));
-    socket.addEventListener("open", () => this.setConnected(true));
-    socket.addEventListener("close", () => this.setConnected(false));
-    return socket;
-  }
-
   setConnected(isConnected) {
     if (this.isConnected === isConnected) {
       return;
@@ -55,14 +44,13 @@ export class LiveImages {
     this.schedulePoll();
   }
 
-  read(data) {
-    const message = parse(data);
-    if (message?.type === "snapshot") {
+  read(message) {
+    if (message.type === "snapshot") {
       for (const image of message.items) {
         this.take(image, true);
       }
       this.askForMissed(new Set(message.items.map(({ id }) => id)));
-    } else if (message?.type === "prediction") {
+    } else if (message.type === "prediction") {
       this.take(message.item);
     }
   }
@@ -93,9 +81,7 @@ export class LiveImages {
     if (document.visibilityState !== "visible") {
       return;
     }
-    if (this.socket.readyState !== ReconnectingSocket.OPEN) {
-      this.socket.reconnect();
-    }
+    wakeSocket(this.socket);
     this.poll();
   }
 
@@ -117,13 +103,5 @@ export class LiveImages {
         return;
       }
     }
-  }
-}
-
-function parse(data) {
-  try {
-    return JSON.parse(data);
-  } catch {
-    return null;
   }
 }
