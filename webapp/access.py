@@ -44,6 +44,16 @@ def may_see_work(user: AbstractBaseUser | AnonymousUser) -> bool:
     return _has_right(user, "view_trainingrun")
 
 
+def may_review(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Say what everybody's images are, so that it teaches."""
+    return _has_right(user, "review_image") and may_see_all_images(user)
+
+
+def may_decide(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """End a disagreement between reviewers."""
+    return _has_right(user, "decide_image") and may_review(user)
+
+
 def may_train(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Start and cancel trainings and imports."""
     return _has_right(user, "add_trainingrun")
@@ -57,6 +67,11 @@ def may_edit_classifier(user: AbstractBaseUser | AnonymousUser) -> bool:
 def may_promote(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Make another version live, roll back."""
     return _has_right(user, "change_modelversion")
+
+
+def may_delete_images(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Delete anybody's images everywhere."""
+    return _has_right(user, "delete_image") and may_see_all_images(user)
 
 
 def work_page(
@@ -88,7 +103,7 @@ def working_user(request: HttpRequest) -> User:
 
 
 def _has_right(user: AbstractBaseUser | AnonymousUser, right: str) -> bool:
-    return isinstance(user, User) and user.is_staff and user.has_perm(f"classifier.{right}")
+    return isinstance(user, User) and user.has_perm(f"classifier.{right}")
 
 
 def visible_images(request: HttpRequest) -> QuerySet[Image]:

@@ -72,6 +72,10 @@ class Image(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        permissions = [
+            ("review_image", "Can review images"),
+            ("decide_image", "Can decide what reviewers disagree on"),
+        ]
         constraints = [models.UniqueConstraint(fields=["classifier", "owner", "content"], name="one_image_per_owner")]
         indexes = [
             models.Index(fields=["owner", "-id"], name="image_owner_newest"),
