@@ -187,7 +187,8 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
-LOGIN_URL = "/admin/login/"
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/"
 LOGGING = logging_configuration(read_text("LOG_LEVEL", "INFO"))
 
 AUTH_PASSWORD_VALIDATORS = [

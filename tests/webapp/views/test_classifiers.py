@@ -180,7 +180,7 @@ def test_a_bad_value_changes_nothing_and_is_said(
 @pytest.mark.parametrize("address", ["/classifiers/", "/classifiers/pets/"])
 def test_only_people_who_may_see_the_work_see_the_pages(pets: Classifier, address: str) -> None:
     client = Client()
-    assert client.get(address)["Location"] == f"/admin/login/?next={address}"
+    assert client.get(address)["Location"] == f"/login/?next={address}"
     client.force_login(User.objects.create_user("person"))
     assert client.get(address).status_code == 404
 

@@ -177,7 +177,7 @@ CALLS = [
 def test_only_people_who_may_train_import(method: str, address: str) -> None:
     client = Client()
     anonymous = getattr(client, method)(address)
-    assert (anonymous.status_code, anonymous["Location"][:13]) == (302, "/admin/login/")
+    assert (anonymous.status_code, anonymous["Location"][:7]) == (302, "/login/")
     client.force_login(make_owner("reader", rights=("view_trainingrun",)))
     assert getattr(client, method)(address).status_code == 404
     assert stored() == []

@@ -62,7 +62,7 @@ def test_a_site_without_classifier_says_what_is_missing(client: Client) -> None:
 def test_a_site_closed_to_visitors_asks_them_to_log_in(client: Client, pets: Classifier, settings: Any) -> None:
     settings.ANONYMOUS_UPLOADS = False
     html = client.get("/").content.decode()
-    assert "/admin/login/?next=%2F" in html
+    assert "/login/?next=%2F" in html
     assert 'id="choose"' not in html
 
 
