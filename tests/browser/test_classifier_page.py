@@ -80,7 +80,7 @@ def test_a_folder_becomes_a_classifier_while_its_progress_is_seen(page: Page, si
     expect(datasets).to_contain_text("4,200 pictures", timeout=IMPORT_MS)
     expect(datasets).to_contain_text("1 file could not be used")
     expect(page.locator("#imports [data-state=done]")).to_contain_text("4,200 pictures of 3 labels.")
-    expect(page.get_by_role("row", name=re.compile("circles.*needs about"))).to_be_visible()
+    expect(page.get_by_role("row", name=re.compile("crosses.*enough"))).to_be_visible()
     page.get_by_role("link", name="many shapes", exact=True).click()
     first = page.locator(".thumbs img").first
     expect(first).to_be_visible()
