@@ -2,6 +2,7 @@
 
 from classifier.models.classifier import Classifier, GatePolicy, Label
 from classifier.models.dataset import Dataset
+from classifier.models.deletion import Deletion
 from classifier.models.evaluation_request import EvaluationRequest
 from classifier.models.idempotency_key import IdempotencyKey
 from classifier.models.image import Image
@@ -16,6 +17,7 @@ __all__ = [
     "AuditDraw",
     "Classifier",
     "Dataset",
+    "Deletion",
     "EvaluationRequest",
     "GatePolicy",
     "IdempotencyKey",

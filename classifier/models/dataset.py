@@ -8,7 +8,9 @@ from classifier.identifiers import new_id
 
 
 class Dataset(models.Model):
-    """Never edited after import; the same digest for the same classifier is the same dataset.
+    """Never edited after import, except that a deletion rewrites it without the deleted pictures (`rewrites` tells when).
+
+    The same digest for the same classifier is the same dataset.
 
     `shards` lists its files in object storage, [{"key", "sha256", "size_bytes"}]; `counts` is {split: {label: n}};
     `labels` stand in the order in which the packed files number them.
@@ -25,6 +27,9 @@ class Dataset(models.Model):
     rejected = models.JSONField(default=list, help_text="The first files that could not be read: name and reason.")
     rejected_count = models.PositiveIntegerField(default=0)
     has_test_split = models.BooleanField(default=False)
+    rewrites = models.JSONField(
+        default=list, blank=True, help_text="Each as {at, before, after, removed}: two digests."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
