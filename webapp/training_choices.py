@@ -74,10 +74,11 @@ class TrainingChoices:
             for each in self.classifiers
         ]
         chosen = next((choice for choice in choices if choice.is_chosen), None)
+        hindrance = _why_nobody(request, choices)
         return {
             "choices": choices,
-            "chosen": chosen,
-            "hindrance": _why_nobody(request, choices),
+            "hindrance": hindrance,
+            "reason": hindrance or (chosen.reason if chosen else ""),
             "warnings": training_warnings(chosen.classifier) if chosen else [],
         }
 

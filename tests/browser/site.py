@@ -19,10 +19,11 @@ READY = "Whatsit is ready"
 
 
 class Site:
-    """A running `manage.py up`; `address` is where its pages are."""
+    """A running `manage.py up` with these options; `address` is where its pages are."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
+        self.options = options
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.lines: list[str] = []
@@ -32,9 +33,9 @@ class Site:
     def start(self) -> None:
         """Start and wait for the line that says it is ready."""
         self._process = subprocess.Popen(
-            [sys.executable, "manage.py", "up", "--port", str(self.port)],
+            [sys.executable, "manage.py", "up", "--port", str(self.port), *self.options],
             cwd=ROOT,
-            env=self._environment(),
+            env=self.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -47,7 +48,7 @@ class Site:
             assert line is not None, "`manage.py up` ended:\n" + "".join(self.lines)
             self.lines.append(line)
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """A bare installation: nothing of the test run's own settings, and its own Redis."""
         ours = {"REDIS_URL", "DATABASE_URL", "STORAGE_URL", "PREDICTOR"}
         kept = {name: value for name, value in os.environ.items() if name not in ours}

@@ -15,6 +15,7 @@ export class RunWatch {
     this.state = null;
     this.curves = [];
     this.logLength = 0;
+    this.overall = 0;
     this.socket = openSocket(`?training=${encodeURIComponent(id)}`, {
       onMessage: (message) => this.read(message),
       onConnection: () => {},
@@ -65,6 +66,7 @@ export class RunWatch {
     this.state = run.state;
     this.curves = run.curves;
     this.logLength = run.log_length;
+    this.overall = run.progress ?? 0;
     this.listeners.onRun(run);
     if (hasMoved) {
       this.listeners.onMove();
@@ -79,7 +81,9 @@ export class RunWatch {
       this.refresh();
       this.listeners.onMove();
     }
-    if (progress && ACTIVE.has(this.state)) {
+    // News may overtake each other on their way; only a snapshot takes a run back.
+    if (progress && progress.overall >= this.overall && ACTIVE.has(this.state)) {
+      this.overall = progress.overall;
       this.listeners.onProgress(progress);
     }
     if (log) {
