@@ -18,8 +18,8 @@ def write_idx(folder: Path, *, train: Sequence[int], test: Sequence[int] = (), s
         if labels:
             source = random.Random(prefix)
             pixels = source.randbytes(len(labels) * side * side)
-            _write(folder / f"{prefix}-images-idx3-ubyte.gz", (len(labels), side, side), pixels)
-            _write(folder / f"{prefix}-labels-idx1-ubyte.gz", (len(labels),), bytes(labels))
+            write_idx_file(folder / f"{prefix}-images-idx3-ubyte.gz", (len(labels), side, side), pixels)
+            write_idx_file(folder / f"{prefix}-labels-idx1-ubyte.gz", (len(labels),), bytes(labels))
     return folder
 
 
@@ -29,8 +29,8 @@ def write_halves(folder: Path, *, train: int, test: int, seed: int = 0) -> Path:
     source = random.Random(seed)
     for prefix, count in (("train", train), ("t10k", test)):
         pictures = b"".join(_half(place % 2, source) for place in range(count))
-        _write(folder / f"{prefix}-images-idx3-ubyte.gz", (count, 8, 8), pictures)
-        _write(folder / f"{prefix}-labels-idx1-ubyte.gz", (count,), bytes(place % 2 for place in range(count)))
+        write_idx_file(folder / f"{prefix}-images-idx3-ubyte.gz", (count, 8, 8), pictures)
+        write_idx_file(folder / f"{prefix}-labels-idx1-ubyte.gz", (count,), bytes(place % 2 for place in range(count)))
     return folder
 
 
@@ -61,6 +61,7 @@ def _half(label: int, source: random.Random) -> bytes:
     return b"".join([dark, *(bright + dim if label == 0 else dim + bright), dark])
 
 
-def _write(path: Path, shape: Sequence[int], data: bytes) -> None:
+def write_idx_file(path: Path, shape: Sequence[int], data: bytes) -> None:
+    """One IDX file of unsigned bytes, compressed."""
     header = bytes([0, 0, 8, len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape)
     path.write_bytes(gzip.compress(header + data, compresslevel=1))
