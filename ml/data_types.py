@@ -98,6 +98,7 @@ class Progress:
     """One step of news from a training run. Validation figures stand only in the news that ends an epoch.
 
     Each phase counts its own epochs from 0. Under `features` a step is one picture, and nothing is learned yet.
+    `remark` is a sentence for the run's log, where there is something to say.
     """
 
     epoch: int
@@ -111,6 +112,7 @@ class Progress:
     validation_loss: float | None = None
     validation_accuracy: float | None = None
     phase: Literal["features", "training", "fine_tuning"] = "training"
+    remark: str = ""
 
     @property
     def share_done(self) -> float:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 FAST_BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
@@ -63,3 +63,19 @@ def choose_number_format(wish: Literal["auto", "off", "mixed_bfloat16"]) -> Lite
     if wish == "auto":
         return "mixed_bfloat16" if has_fast_bfloat16() else "float32"
     return "float32" if wish == "off" else "mixed_bfloat16"
+
+
+def choose_strategy() -> Any:
+    """What spreads each batch over the GPUs of this machine where there are several, else None.
+
+    Every GPU holds the whole network and learns from its part of the batch; gradients are averaged after each step.
+    """
+    import tensorflow as tf  # looking at processors and threads must not cost TensorFlow at import
+
+    gpus = tf.config.list_logical_devices("GPU")
+    return tf.distribute.MirroredStrategy([gpu.name for gpu in gpus]) if len(gpus) > 1 else None
+
+
+def spread(strategy: Any) -> AbstractContextManager[Any]:
+    """Variables made inside live on every device of `strategy`; without one, nothing is different."""
+    return nullcontext() if strategy is None else strategy.scope()

@@ -13,8 +13,8 @@ import numpy as np
 
 from ml.backbones import find_backbone
 from ml.checkpoints import read_checkpoint, write_checkpoint
+from ml.courses import Course
 from ml.data_types import Progress, TrainingData
-from ml.heads import balance
 from ml.inference import compile_logits
 from ml.network_parts import PENULTIMATE
 from ml.pipelines import AugmentedBatches
@@ -34,11 +34,12 @@ class FineTuningRun:
         on_progress: Callable[[Progress], None],
         should_stop: Callable[[], bool],
         checkpoint: Path | None,
+        spent_seconds: float = 0.0,
     ) -> None:
         keras.utils.set_random_seed(settings.seed)
         self.network, self.data, self.settings, self.checkpoint = network, data, settings, checkpoint
         self.on_progress, self.should_stop = on_progress, should_stop
-        self.epochs, self.epochs_done = settings.fine_tune_epochs, 0
+        self.epochs_done = 0
         freeze_all_but_last_block(network, settings.backbone)
         self.batches = AugmentedBatches(data.train, len(data.labels), settings)
         self.optimizer = keras.optimizers.Adam(settings.fine_tune_rate)
@@ -52,7 +53,18 @@ class FineTuningRun:
         self.logits = compile_logits(network, data.preprocessing, settings.mirror and settings.mirror_average)
         self.history: list[Progress] = []
         self.best = [np.asarray(each).copy() for each in network.trainable_variables]
-        self.best_loss = np.full(1, self.measure()[0], np.float64)
+        self.course = Course(
+            epochs=settings.fine_tune_epochs,
+            patience_epochs=settings.patience_epochs,
+            budget_minutes=settings.time_budget_minutes,
+            first_loss=self.measure()[0],
+            spent_seconds=spent_seconds,
+        )
+
+    @property
+    def epochs(self) -> int:
+        """How many there will be, as far as is known."""
+        return self.course.planned_epochs
 
     def fit(self) -> bool:
         """Run the epochs that are missing, then put the best weights in; False where the run was stopped."""
@@ -60,7 +72,6 @@ class FineTuningRun:
             self.epochs_done = read_checkpoint(self.checkpoint, self.state(), self.data.fingerprint, self.settings)
         if self.epochs_done < self.epochs:
             self.batches.start_at(self.epochs_done)
-            weights = dict(enumerate(balance(self.data.train.labels, len(self.data.labels))))
             with suppress(StoppedError):
                 self.network.fit(
                     self.batches,
@@ -68,7 +79,6 @@ class FineTuningRun:
                     initial_epoch=self.epochs_done,
                     shuffle=False,
                     verbose=0,
-                    class_weight=weights if self.settings.class_weights else None,
                     callbacks=[RunCallback(self, "fine_tuning")],
                 )
         if self.epochs_done < self.epochs:
@@ -85,24 +95,24 @@ class FineTuningRun:
 
     def end_epoch(self, news: Progress) -> bool:
         loss, accuracy = self.measure()
-        told = replace(news, validation_loss=loss, validation_accuracy=accuracy)
-        self.history.append(told)
         self.epochs_done += 1
-        if loss < self.best_loss[0]:
-            self.best_loss[0] = loss
+        remark = self.course.end_epoch(self.epochs_done, loss)
+        told = replace(news, epochs=self.epochs, validation_loss=loss, validation_accuracy=accuracy, remark=remark)
+        self.history.append(told)
+        if self.course.best_epoch == self.epochs_done:
             for place, variable in zip(self.best, self.network.trainable_variables, strict=True):
                 np.copyto(place, np.asarray(variable))
         if self.checkpoint is not None:
             write_checkpoint(self.checkpoint, self.state(), self.epochs_done, self.data.fingerprint, self.settings)
         self.on_progress(told)
-        return True
+        return self.epochs_done < self.epochs
 
     def state(self) -> dict[str, Any]:
         parts: dict[str, list[Any]] = {
             "network": self.network.trainable_variables,
             "optimizer": self.optimizer.variables,
             "best": self.best,
-            "best_loss": [self.best_loss],
+            "course": [self.course.numbers],
         }
         return {f"{part}/{index}": each for part, members in parts.items() for index, each in enumerate(members)}
 

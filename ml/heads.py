@@ -12,10 +12,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.class_balance import weigh_labels
 from ml.data_types import Floats, Integers, Progress
 from ml.feature_cache import Features
 from ml.inference import named_weights
-from ml.learning_rates import make_optimizer
+from ml.learning_rates import make_optimizer, make_rate
 from ml.publishing import measure_logits
 from ml.run_callback import RunCallback, StoppedError
 from ml.training_settings import TrainingSettings
@@ -24,7 +25,6 @@ from ml.transfer_network import LOGITS, add_head, dense_name
 NORM_EPSILON, SMALLEST_VARIANCE = 1e-3, 1e-12
 """Added to a feature's variance, the first as a share of the mean variance: one that never moves stays small."""
 ROWS = 1024
-MOST_WEIGHT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class FeatureBatches:
     def __init__(self, examples: FeatureSet, norm: Standardisation, outputs: int, settings: TrainingSettings) -> None:
         self.examples, self.norm, self.settings = examples, norm, settings
         self.answers = np.eye(outputs, dtype=np.float32)
-        self.label_weights = balance(examples.labels, outputs) if settings.class_weights else [1.0] * outputs
+        self.label_weights = weigh_labels(examples.labels, outputs, wanted=settings.class_weights)
         self.start_at(0)
 
     def __len__(self) -> int:
@@ -110,7 +110,7 @@ class HeadRun:
         self.network = keras.Model(
             inputs, add_head(inputs, settings.head, outputs, settings.dropout, settings.l2_penalty)
         )
-        self.optimizer = make_optimizer(settings, len(self.batches))
+        self.optimizer = make_optimizer(settings, make_rate(settings, len(self.batches)))
         self.network.compile(
             optimizer=self.optimizer,
             loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),
@@ -179,13 +179,6 @@ def apply_head(weights: dict[str, NDArray[np.float32]], features: Features) -> N
         answers = values @ weights[f"{LOGITS}/kernel"] + weights[f"{LOGITS}/bias"]
         logits[start : start + ROWS] = answers.mean(axis=1)
     return logits
-
-
-def balance(labels: Integers, outputs: int) -> list[float]:
-    """The weight of an example of each label, so that all labels count alike; at most MOST_WEIGHT."""
-    counts = np.bincount(labels, minlength=outputs)
-    weights = len(labels) / (outputs * np.maximum(counts, 1))
-    return [round(min(float(weight), MOST_WEIGHT), 6) for weight in weights]
 
 
 def describe_head(run: HeadRun) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.class_balance import weigh_labels
 from ml.data_types import Floats, LabelledImages, Pixels
 from ml.training_settings import TrainingSettings
 
@@ -19,14 +20,16 @@ ERASED_ASPECT = (0.4, 2.5)
 class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no types
     """Shuffled, augmented batches of one epoch after another, for `keras.Model.fit` on any backend.
 
-    Each item is (float32 pixels 0..255 of (batch, height, width, channels), one-hot float32 labels (batch, outputs)).
-    The last, incomplete batch of an epoch is left out unless it is the only one; shuffling spreads what is missed.
+    Each item is (float32 pixels 0..255 of (batch, height, width, channels), one-hot float32 labels (batch, outputs)),
+    and the weight of each example where labels do not count alike. The last, incomplete batch of an epoch is left out
+    unless it is the only one; shuffling spreads what is missed.
     """
 
     def __init__(self, examples: LabelledImages, outputs: int, settings: TrainingSettings) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self.examples = examples
-        self.outputs = outputs
+        self.answers = np.eye(outputs, dtype=np.float32)
+        self.label_weights = weigh_labels(examples.labels, outputs, wanted=settings.class_weights)
         self.settings = settings
         self.batch_size = min(settings.batch_size, len(examples))
         self.padded = pad(examples.images, settings.shift_pixels)
@@ -35,14 +38,17 @@ class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras sh
     def __len__(self) -> int:
         return len(self.examples) // self.batch_size
 
-    def __getitem__(self, index: int) -> tuple[Floats, Floats]:
+    def __getitem__(self, index: int) -> tuple[Floats, ...]:
         random = np.random.default_rng((self.settings.seed, self.epoch, 1, index))
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         images = shift_and_mirror(self.padded, chosen, self.settings.shift_pixels, self.settings.mirror, random)
         if self.settings.erase_share:
             erase_rectangles(images, self.settings.erase_share, random)
-        answers = np.eye(self.outputs, dtype=np.float32)[self.examples.labels[chosen]]
-        return images.astype(np.float32), answers
+        labels = self.examples.labels[chosen]
+        batch = images.astype(np.float32), self.answers[labels]
+        if len(set(self.label_weights)) == 1:
+            return batch
+        return *batch, np.asarray(self.label_weights, np.float32)[labels]
 
     def start_at(self, epoch: int) -> None:
         self.epoch = epoch

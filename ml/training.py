@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from ml.averaging import AveragedWeights
 from ml.checkpoints import read_checkpoint, write_checkpoint
+from ml.class_balance import describe_balance
+from ml.courses import Course
 from ml.data_types import Progress, TrainingData, TrainingOutcome
-from ml.device import choose_number_format, grow_gpu_memory
+from ml.device import choose_number_format, choose_strategy, grow_gpu_memory, spread
 from ml.errors import MlError
 from ml.feature_cache import FeatureStore
 from ml.inference import compile_logits
-from ml.learning_rates import make_optimizer
+from ml.learning_rates import count_steps, make_optimizer, make_rate
 from ml.networks import build_network
 from ml.pipelines import AugmentedBatches
 from ml.publishing import measure_logits, predict_logits, publish
@@ -58,7 +61,7 @@ def train(
     finished = run.fit()
     metrics: dict[str, Any] = {}
     if finished:
-        run.average.swap_in()
+        run.finish()
         metrics = publish(run.network, data, settings, folder, run.describe())
     return TrainingOutcome(finished, run.epochs_done, time.monotonic() - started, run.history, metrics)
 
@@ -89,39 +92,73 @@ class TrainingRun:
         self.data, self.settings, self.checkpoint = data, settings, checkpoint
         self.on_progress, self.should_stop = on_progress, should_stop
         self.number_format = choose_number_format(settings.mixed_precision)
-        self.network = build_network(
-            settings.network, network_settings(settings), data.preprocessing, len(data.labels), self.number_format
-        )
         self.batches = AugmentedBatches(data.train, len(data.labels), settings)
-        self.optimizer = make_optimizer(settings, len(self.batches))
-        self.network.compile(
+        self.rate = make_rate(settings, len(self.batches))
+        with spread(choose_strategy()):
+            self.network = self.build()
+        self.average = AveragedWeights(self.network, settings.average_momentum)
+        self.logits = compile_logits(self.network, data.preprocessing, settings.mirror and settings.mirror_average)
+        self.history: list[Progress] = []
+        self.epochs_done = 0
+        self.course = Course(
+            epochs=settings.epochs,
+            patience_epochs=settings.patience_epochs,
+            budget_minutes=settings.time_budget_minutes,
+        )
+        self.best = [np.copy(value) for value in self.average.values] if settings.patience_epochs else []
+
+    @property
+    def epochs(self) -> int:
+        """How many there will be, as far as is known."""
+        return self.course.planned_epochs
+
+    def build(self) -> keras.Model:
+        """The network with its optimizer, ready for `fit`."""
+        settings = self.settings
+        network = build_network(
+            settings.network,
+            network_settings(settings),
+            self.data.preprocessing,
+            len(self.data.labels),
+            self.number_format,
+        )
+        self.optimizer = make_optimizer(settings, self.rate)
+        network.compile(
             optimizer=self.optimizer,
             loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),
             metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
             jit_compile=False,
         )
-        self.optimizer.build(self.network.trainable_variables)
-        self.average = AveragedWeights(self.network, settings.average_momentum)
-        self.logits = compile_logits(self.network, data.preprocessing, settings.mirror and settings.mirror_average)
-        self.history: list[Progress] = []
-        self.epochs, self.epochs_done = settings.epochs, 0
+        self.optimizer.build(network.trainable_variables)
+        return network
 
     def fit(self) -> bool:
         """Run the epochs that are missing; False where the run was stopped before its end."""
         if self.checkpoint is not None and self.checkpoint.exists():
             self.epochs_done = read_checkpoint(self.checkpoint, self.state(), self.data.fingerprint, self.settings)
-        if self.epochs_done < self.settings.epochs:
+            self.plan_rate()
+        if self.epochs_done < self.epochs:
+            self.tell_balance()
             self.batches.start_at(self.epochs_done)
             with suppress(StoppedError):
                 self.network.fit(
                     self.batches,
-                    epochs=self.settings.epochs,
+                    epochs=self.epochs,
                     initial_epoch=self.epochs_done,
                     shuffle=False,
                     verbose=0,
                     callbacks=[RunCallback(self)],
                 )
-        return self.epochs_done == self.settings.epochs
+        return self.epochs_done >= self.epochs
+
+    def plan_rate(self) -> None:
+        """Let the learning rate fall to the end of the planned epochs."""
+        self.rate.shorten(*count_steps(self.settings, self.epochs, len(self.batches)))
+
+    def tell_balance(self) -> None:
+        if remark := describe_balance(self.data.labels, self.batches.label_weights):
+            news = RunCallback(self).news(0, {})
+            self.on_progress(replace(news, epoch=self.epochs_done, remark=remark))
 
     def state(self) -> dict[str, Any]:
         """Name → variable or array: all that the next epoch depends on."""
@@ -129,6 +166,8 @@ class TrainingRun:
             "network": self.network.variables,
             "optimizer": self.optimizer.variables,
             "average": self.average.values,
+            "best": self.best,
+            "course": [self.course.numbers],
         }
         return {f"{part}/{index}": each for part, members in parts.items() for index, each in enumerate(members)}
 
@@ -140,13 +179,25 @@ class TrainingRun:
         with self.average.in_place():
             logits = predict_logits(self.logits, self.data.validation.images)
         loss, accuracy = measure_logits(logits, self.data.validation.labels)
-        told = replace(news, validation_loss=loss, validation_accuracy=accuracy)
-        self.history.append(told)
         self.epochs_done += 1
+        remark = self.course.end_epoch(self.epochs_done, loss)
+        if self.best and self.course.best_epoch == self.epochs_done:
+            for kept, value in zip(self.best, self.average.values, strict=True):
+                np.copyto(kept, value)
+        if self.epochs_done < self.epochs < news.epochs:
+            self.plan_rate()
+        told = replace(news, epochs=self.epochs, validation_loss=loss, validation_accuracy=accuracy, remark=remark)
+        self.history.append(told)
         if self.checkpoint is not None:
             write_checkpoint(self.checkpoint, self.state(), self.epochs_done, self.data.fingerprint, self.settings)
         self.on_progress(told)
-        return True
+        return self.epochs_done < self.epochs
+
+    def finish(self) -> None:
+        """Put the weights that are published into the network: the averaged ones, of the best epoch with patience."""
+        if self.best:
+            self.average.values = self.best
+        self.average.swap_in()
 
     def describe(self) -> dict[str, Any]:
         """How the run went, for the manifest: number format, seconds, the curve."""
@@ -154,6 +205,8 @@ class TrainingRun:
         return {
             "number_format": self.number_format,
             "seconds": round(seconds, 1),
+            "class_weights": self.batches.label_weights,
+            "epochs": {"wished": self.settings.epochs, "done": self.epochs_done, "best": self.course.best_epoch},
             "curve": describe_curve(self.history),
         }
 

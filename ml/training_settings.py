@@ -20,9 +20,11 @@ class SettingError(MlError):
 class TrainingSettings:
     """Everything that decides a training run; stored whole in the artifact.
 
-    From `image_size` on (0: what the recipe takes), all but `class_weights` and `patience_epochs` (0: never stop early)
-    concern the recipe `transfer`: `head` is the widths of dense layers before the last one. `class_weights` and
-    `patience_epochs` have no effect on the recipe `small`.
+    From `image_size` (0: what the recipe takes) to `l2_penalty`, and the two of fine-tuning, concern the recipe
+    `transfer`: `head` is the widths of dense layers before the last one. `class_weights` let all labels count alike
+    where some are far rarer. `patience_epochs` (0: never) ends a run without a lower validation loss for so long and
+    keeps the best weights; the learning rate of `small` falls to the planned end, so that patience should be generous
+    there. `time_budget_minutes` (0: none) shortens `small` and fine-tuning, learning rate and all, to what fits.
     """
 
     recipe: Literal["small", "transfer", "auto"] = "small"
@@ -53,6 +55,7 @@ class TrainingSettings:
     l2_penalty: float = 0.0
     class_weights: bool = True
     patience_epochs: int = 0
+    time_budget_minutes: float = 0.0
     fine_tune_epochs: int = 0
     fine_tune_rate: float = 1e-5
 
@@ -101,6 +104,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "image_size": (0, 1024),
     "l2_penalty": (0, 10),
     "patience_epochs": (0, 10_000),
+    "time_budget_minutes": (0, 10_080),
     "fine_tune_epochs": (0, 1000),
     "fine_tune_rate": (1e-8, 1e-2),
     "seed": (0, 2_147_483_647),

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.backbones import WeightsFile, find_backbone, find_weights
+from ml.class_balance import describe_balance
 from ml.data_types import LabelledImages, Progress, TrainingData, TrainingOutcome
 from ml.device import choose_number_format
 from ml.feature_cache import FeatureStore
@@ -128,6 +129,8 @@ class TransferRun:
     def train_head(self) -> None:
         train, validation, holdout = self.features
         run = HeadRun(train, validation, len(self.data.labels), self.settings, self.on_progress, self.should_stop)
+        if remark := describe_balance(self.data.labels, run.batches.label_weights):
+            self.on_progress(Progress(0, run.epochs, 0, len(run.batches), 0.0, 0.0, 0.0, 0.0, remark=remark))
         finished = run.fit()
         self.history += run.history
         if not finished:
@@ -143,7 +146,9 @@ class TransferRun:
         """The last block, from the pictures, for as many epochs as the settings say."""
         if not self.settings.fine_tune_epochs:
             return
-        run = FineTuningRun(self.network, self.data, self.settings, self.on_progress, self.should_stop, self.checkpoint)
+        spent = time.monotonic() - self.started
+        watch = self.on_progress, self.should_stop, self.checkpoint
+        run = FineTuningRun(self.network, self.data, self.settings, *watch, spent_seconds=spent)
         finished = run.fit()
         self.history += [replace(each, epoch=each.epoch + self.settings.epochs) for each in run.history]
         if not finished:

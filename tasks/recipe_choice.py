@@ -26,6 +26,7 @@ from tasks.training_options import LARGEST_SMALL_SIDE, SMALLEST_SIDE, RunOptions
 REDUCED_SIDE: Final = 64
 STEPS_WANTED: Final = 1000
 MOST_EPOCHS: Final = 60
+MANY_EPOCHS: Final = 30
 SAMPLED: Final = 64
 
 
@@ -61,13 +62,17 @@ def choose_settings(
 
 
 def _choose_steps(options: RunOptions, selection: Selection) -> dict[str, int]:
-    """Few pictures get small batches and more epochs, so that about STEPS_WANTED steps are taken."""
+    """Few pictures get small batches and more epochs, so that about STEPS_WANTED steps are taken.
+
+    Runs of many epochs get patience, a generous one: the last third of the learning rate's fall brings most.
+    """
     pictures = selection.count(Split.TRAIN)
     given = options.hyper_parameters
     batch_size = given.get("batch_size") or min(128, max(8, 2 ** int(math.log2(max(1, pictures / 20)))))
     steps = max(1, pictures // batch_size)
     epochs = given.get("epochs") or min(MOST_EPOCHS, max(TrainingSettings().epochs, math.ceil(STEPS_WANTED / steps)))
-    return {"batch_size": batch_size, "epochs": epochs}
+    patience = given.get("patience_epochs", epochs // 2 if epochs >= MANY_EPOCHS else 0)
+    return {"batch_size": batch_size, "epochs": epochs, "patience_epochs": patience}
 
 
 def choose_preprocessing(options: RunOptions, choice: RecipeChoice, selection: Selection) -> Preprocessing:

@@ -200,6 +200,8 @@ class _Trainer:
             raise RunStoppedError("The training was cancelled.")
 
     def _hear(self, news: Progress) -> None:
+        if news.remark:
+            self._log(news.remark)
         if news.phase == "features":
             sentence = f"features of {news.step:,} of {news.steps_per_epoch:,} pictures"
             self._tell(news.phase, news.share_done, sentence, news.remaining_seconds)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ml.data_types import Progress
-from ml.heads import FeatureBatches, FeatureSet, HeadRun, Standardisation, apply_head, balance
+from ml.heads import FeatureBatches, FeatureSet, HeadRun, Standardisation, apply_head
 from ml.training_settings import TrainingSettings
 from tests.ml.transfer_models import SMALL_TRANSFER
 
@@ -69,11 +69,6 @@ def test_an_epoch_holds_every_picture_once_in_one_of_its_views() -> None:
     assert set((rows % 1).tolist()) == {0.0, 0.5}
     batches.start_at(1)
     assert np.concatenate([again for again, _, _ in batches]).ravel().tolist() != rows.tolist()
-
-
-def test_rare_labels_weigh_more_but_not_without_limit() -> None:
-    assert balance(np.asarray([0, 0, 0, 1], np.int32), 2) == [pytest.approx(0.666667), 2.0]
-    assert balance(np.asarray([0] * 1000 + [1], np.int32), 2)[1] == 10.0
 
 
 def test_weights_of_labels_reach_their_examples() -> None:
