@@ -1,7 +1,7 @@
 """Which images a reviewer sees next: the audit's draws, visitors' suggestions, then what teaches most.
 
-Handing out is one conditional UPDATE an image, a lease: two reviewers never hold the same image at the same time, and
-a reviewer who went away keeps nobody from it for long.
+Handing out is a lease, taken by a conditional UPDATE: two reviewers never hold the same image at the same time, and a
+reviewer who went away keeps nobody from it for long.
 """
 
 from __future__ import annotations
@@ -9,21 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
+from classifier.alike_images import COMPARED, ShownImages
 from classifier.database_time import moments_from_now
+from classifier.errors import Conflict, NotFound
 from classifier.models import AuditDraw, Classifier, Image, Suggestion
 from classifier.write_transactions import write_transaction
 
 LEASE_SECONDS: Final = 120
 CANDIDATES: Final = 200
-NEAR_BITS: Final = 10
-NEAR_SIDE: Final = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +58,50 @@ def take_entries(
 
     At most one of a group of near-duplicates is handed out at a time.
     """
-    wish = wish or QueueFilter()
+    shown = ShownImages(Image.objects.filter(id__in=held).only(*COMPARED))
     taken: list[QueueEntry] = []
-    shown = _Shown(Image.objects.filter(id__in=held).only("content", "difference_hash", "width", "height"))
-    for entry in _candidates(classifier, wish, set(held)):
-        if len(taken) == count:
+    fresh = _without_alike(_candidates(classifier, wish or QueueFilter(), set(held)), shown)
+    while len(taken) < count:
+        chosen = list(islice(fresh, count - len(taken)))
+        if not chosen:
             break
-        image = Image.objects.only("id", "content", "difference_hash", "width", "height").get(id=entry.image_id)
-        if shown.has_like(image) or not lease_image(image_id=image.id, user=user):
-            continue
-        shown.add(image)
-        taken.append(entry)
+        mine = lease_images(image_ids=[entry.image_id for entry in chosen], user=user)
+        taken += [entry for entry in chosen if entry.image_id in mine]
     return taken
 
 
-def lease_image(*, image_id: UUID, user: User) -> bool:
-    """The image is this reviewer's for LEASE_SECONDS; False where somebody else holds it."""
+def take_image(*, image_id: UUID, user: User) -> QueueEntry:
+    """This very image, to look at it again. Raises NotFound, and Conflict while another reviewer holds it."""
+    if not Image.objects.filter(id=image_id).exists():
+        raise NotFound
+    if not lease_images(image_ids=[image_id], user=user):
+        raise Conflict("Another reviewer has this picture just now. Go on with the next one.", image=str(image_id))
+    if AuditDraw.objects.filter(image_id=image_id, answered_at__isnull=True).exists():
+        return QueueEntry(image_id, is_blind=True)
+    open_words = Suggestion.objects.filter(image_id=image_id, handled_at__isnull=True).order_by("id")
+    return QueueEntry(image_id, is_blind=False, suggested=list(open_words.values_list("label__name", flat=True)))
+
+
+def take_many(*, classifier: Classifier, user: User, count: int, wish: QueueFilter | None = None) -> list[UUID]:
+    """Images to assign together, those a reviewer holds already included; what the audit drew is never among them."""
+    free = Q(review_lease_until__isnull=True) | Q(review_lease_until__lt=Now()) | Q(review_lease_user=user)
+    rows = _waiting(classifier, wish or QueueFilter()).filter(free).order_by("-usefulness", "id")
+    found = list(rows.values_list("id", flat=True)[:count])
+    mine = lease_images(image_ids=found, user=user)
+    return [image_id for image_id in found if image_id in mine]
+
+
+def lease_images(*, image_ids: Sequence[UUID], user: User) -> set[UUID]:
+    """Those of the images that are this reviewer's for LEASE_SECONDS; somebody else holds the others."""
     free = Q(review_lease_until__isnull=True) | Q(review_lease_until__lt=Now()) | Q(review_lease_user=user)
     with write_transaction():
-        return bool(
-            Image.objects.filter(free, id=image_id).update(
-                review_lease_user=user, review_lease_until=moments_from_now(LEASE_SECONDS)
-            )
+        # Those that another reviewer is taking at this moment are passed over, so nobody waits for anybody.
+        rows = Image.objects.select_for_update(skip_locked=True, of=("self",)).filter(free, id__in=image_ids)
+        mine = set(rows.order_by("id").values_list("id", flat=True))
+        Image.objects.filter(id__in=mine).update(
+            review_lease_user=user, review_lease_until=moments_from_now(LEASE_SECONDS)
         )
+    return mine
 
 
 def release_images(*, image_ids: Sequence[UUID], user: User) -> int:
@@ -90,10 +112,23 @@ def release_images(*, image_ids: Sequence[UUID], user: User) -> int:
         )
 
 
-def count_waiting(classifier: Classifier, *, at_most: int = 10_000) -> int:
+def count_waiting(classifier: Classifier, *, at_most: int = 10_000, wish: QueueFilter | None = None) -> int:
     """Images without a review; counting ends at `at_most`, so that a long queue costs no more than that."""
-    rows = Image.objects.filter(classifier=classifier, usefulness__isnull=False).values("id")[:at_most]
-    return len(rows)
+    rows = Image.objects.filter(classifier=classifier, usefulness__isnull=False)
+    if wish is not None and not wish.is_empty:
+        rows = _waiting(classifier, wish)
+    return rows.order_by()[:at_most].count()
+
+
+def _without_alike(entries: Iterable[QueueEntry], shown: ShownImages) -> Iterator[QueueEntry]:
+    rest = iter(entries)
+    while some := list(islice(rest, CANDIDATES // 4)):
+        images = Image.objects.only(*COMPARED).in_bulk([entry.image_id for entry in some])
+        for entry in some:
+            image = images.get(entry.image_id)
+            if image is not None and not shown.has_like(image):
+                shown.add(image)
+                yield entry
 
 
 def _candidates(classifier: Classifier, wish: QueueFilter, held: set[UUID]) -> Iterator[QueueEntry]:
@@ -118,6 +153,7 @@ def _suggested(classifier: Classifier, wish: QueueFilter) -> Iterable[QueueEntry
     if not wish.is_empty:
         return []
     rows = Suggestion.objects.filter(classifier=classifier, handled_at__isnull=True, image__usefulness__isnull=False)
+    rows = rows.filter(~Exists(_open_draws("image_id")))
     found = _free(rows, "image__").order_by("id").values_list("image_id", "label__name")[:CANDIDATES]
     by_image: dict[UUID, list[str]] = {}
     for image_id, label in found:
@@ -126,12 +162,13 @@ def _suggested(classifier: Classifier, wish: QueueFilter) -> Iterable[QueueEntry
 
 
 def _useful(classifier: Classifier, wish: QueueFilter) -> Iterable[QueueEntry]:
-    images = Image.objects.filter(classifier=classifier, usefulness__isnull=False)
-    ids = _free(_filtered(images, wish)).order_by("-usefulness", "id").values_list("id", flat=True)[:CANDIDATES]
-    return [QueueEntry(image_id, is_blind=False) for image_id in ids]
+    rows = _free(_waiting(classifier, wish)).order_by("-usefulness", "id")
+    return [QueueEntry(image_id, is_blind=False) for image_id in rows.values_list("id", flat=True)[:CANDIDATES]]
 
 
-def _filtered(images: QuerySet[Image], wish: QueueFilter) -> QuerySet[Image]:
+def _waiting(classifier: Classifier, wish: QueueFilter) -> QuerySet[Image]:
+    """Whose guess may be shown, and that the reviewer wishes to see."""
+    rows = Image.objects.filter(~Exists(_open_draws("id")), classifier=classifier, usefulness__isnull=False)
     conditions: dict[str, Any] = {
         "current_prediction__label__name": wish.label or None,
         "current_prediction__confidence__lte": wish.most_confidence,
@@ -139,39 +176,15 @@ def _filtered(images: QuerySet[Image], wish: QueueFilter) -> QuerySet[Image]:
         "created_at__gte": wish.since,
         "source": wish.source or None,
     }
-    return images.filter(**{name: value for name, value in conditions.items() if value is not None})
+    return rows.filter(**{name: value for name, value in conditions.items() if value is not None})
+
+
+def _open_draws(image: str) -> QuerySet[AuditDraw]:
+    """Of the image of the row around this. A guess that was seen once would spoil the audit's answer for ever."""
+    return AuditDraw.objects.filter(image_id=OuterRef(image), answered_at__isnull=True).order_by()
 
 
 def _free(rows: QuerySet[Any], prefix: str = "") -> QuerySet[Any]:
     """Not in anybody's hands. One's own are given again only by name: they are on one's screen."""
     until = f"{prefix}review_lease_until"
     return rows.filter(Q(**{f"{until}__isnull": True}) | Q(**{f"{until}__lt": Now()}))
-
-
-class _Shown:
-    """What was handed out just now, to tell near-duplicates."""
-
-    def __init__(self, images: Iterable[Image]) -> None:
-        self._contents: set[str] = set()
-        self._hashes: list[int] = []
-        for image in images:
-            self.add(image)
-
-    def add(self, image: Image) -> None:
-        self._contents.add(image.content)
-        if is_large(image):
-            self._hashes.append(int.from_bytes(bytes(image.difference_hash)))
-
-    def has_like(self, image: Image) -> bool:
-        """Equal pixels; or, where pictures are large enough to tell, a difference hash within NEAR_BITS."""
-        if image.content in self._contents:
-            return True
-        if not is_large(image):
-            return False
-        mine = int.from_bytes(bytes(image.difference_hash))
-        return any((mine ^ other).bit_count() <= NEAR_BITS for other in self._hashes)
-
-
-def is_large(image: Image) -> bool:
-    """Whether its difference hash says anything: on silhouettes of 28 pixels different pictures share one."""
-    return max(image.width, image.height) > NEAR_SIDE
