@@ -81,6 +81,12 @@ def test_flags_win_over_the_configuration(halves: Classifier, configuration: str
     assert (queued.name, queued.state) == ("mine", TrainingRun.State.QUEUED)
 
 
+def test_a_policy_said_here_wins_over_the_classifiers(halves: Classifier) -> None:
+    run("train", "halves", "--queue", "--policy", "not_worse", "--margin", "0.05")
+    queued = TrainingRun.objects.get().settings
+    assert (queued["policy"], queued["margin"]) == ("not_worse", 0.05)
+
+
 def test_a_queued_run_rings_the_train_workers(halves: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
     rung: list[Any] = []
     monkeypatch.setattr(
