@@ -23,10 +23,13 @@ def private_state(settings: Any, tmp_path: Any) -> None:
 def test_what_no_row_names_is_removed_and_running_twice_changes_nothing(tmp_path: Any) -> None:
     active = TrainingRun.objects.create(classifier=create_classifier(slug="pets"))
     kept = f"training/{active.id.hex}/checkpoint.npz"
-    for key in (f"datasets/{'0' * 32}/shard-00000.npz", f"training/{'1' * 32}/checkpoint.npz", kept):
+    lost = f"evaluations/{'2' * 32}/{'3' * 16}/cells.zip"
+    for key in (f"datasets/{'0' * 32}/shard-00000.npz", f"training/{'1' * 32}/checkpoint.npz", lost, kept):
         write_verified(key, b"x")
     (tmp_path / "datasets" / ("0" * 32)).mkdir(parents=True)
     for _ in range(2):
         remove_orphan_objects()
-        assert [found.key for prefix in ("datasets/", "training/") for found in list_objects(prefix)] == [kept]
+        assert [
+            found.key for prefix in ("datasets/", "training/", "evaluations/") for found in list_objects(prefix)
+        ] == [kept]
         assert list((tmp_path / "datasets").iterdir()) == []
