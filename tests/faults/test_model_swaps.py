@@ -1,79 +1,32 @@
-"""T34 and T35: versions change under load and under kills. Every answer names who gave it, exactly one is live."""
+"""T34: versions change under load. No upload fails, and every answer was computed by the version it names."""
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.faults.history import History
+from tests.faults.version_changes import (
+    ANSWERS,
+    PROMOTE,
+    REGISTER,
+    STANDING,
+    Uploader,
+    await_promotion,
+    p99,
+    peak_megabytes,
+    trials_of,
+)
 from tests.row_makers import png_bytes
-from tests.stack import Stack, await_that
+from tests.stack import Stack
 from tests.stub_predictor import LABELS, grey_sum
 
 pytestmark = [pytest.mark.processes, pytest.mark.faults]
 
 WORKERS = ("worker", "second", "third")
-REGISTER = "from tests.stub_predictor import install_stub_version as install\nresult = install({offset}, live=False)"
-PROMOTE = """
-from classifier.model_registry import promote
-from classifier.models import ModelVersion
-promote(version=ModelVersion.objects.get(number={number}), reason='swap')
-"""
-ANSWERS = """
-from classifier.models import Prediction
-rows = Prediction.objects.filter(state='done').select_related('image', 'model_version', 'label')
-result = [
-    [int(row.image.name.removesuffix('.png')), row.model_version.number, row.label.name,
-     (row.done_at - row.queued_at).total_seconds()]
-    for row in rows
-]
-"""
-ASK = """
-from classifier.models import ModelVersion
-from classifier.promotion_requests import request_promotion
-request_promotion(version=ModelVersion.objects.get(number={number}), user=None, reason='a test')
-"""
-STANDING = """
-from classifier.models import Classifier, LiveVersionChange, ModelVersion, PromotionRequest
-from classifier.model_registry import promote
-request = PromotionRequest.objects.order_by('-created_at').first()
-result = {
-    'request': [request.state, request.outcome] if request else None,
-    'worker': request.worker if request else '',
-    'live': Classifier.objects.get().live_version.number,
-    'stages': [v.number for v in ModelVersion.objects.filter(stage='live')],
-    'changes': [change.version.number for change in LiveVersionChange.objects.order_by('at')],
-}
-"""
-
-
-class Uploader(threading.Thread):
-    """Sends one new picture every 20 ms until it is told to stop."""
-
-    def __init__(self, stack: Stack, history: History, first_seed: int) -> None:
-        super().__init__()
-        self.stack, self.history, self.seed = stack, history, first_seed
-        self.stopping = threading.Event()
-
-    def run(self) -> None:
-        with self.stack.client() as client:
-            due = time.monotonic()
-            while not self.stopping.is_set():
-                self.history.send(client, self.seed)
-                self.seed += 1
-                due = max(due + 0.02, time.monotonic() - 0.1)
-                self.stopping.wait(max(0.0, due - time.monotonic()))
-
-    def finish(self) -> None:
-        self.stopping.set()
-        self.join()
 
 
 def upload_for(stack: Stack, history: History, first_seed: int, seconds: float) -> None:
@@ -86,10 +39,6 @@ def upload_for(stack: Stack, history: History, first_seed: int, seconds: float) 
 
 def resident_megabytes(stack: Stack, name: str) -> float:
     return int(Path(f"/proc/{stack.processes[name].pid}/statm").read_text().split()[1]) * 4096 / 1e6
-
-
-def p99(seconds: list[float]) -> float:
-    return sorted(seconds)[int(len(seconds) * 0.99)]
 
 
 def swap_under_load(stack: Stack, history: History, swaps: int, pause: float) -> dict[str, Any]:
@@ -120,7 +69,8 @@ def swap_under_load(stack: Stack, history: History, swaps: int, pause: float) ->
     }
 
 
-@pytest.mark.parametrize(("swaps", "pause"), [pytest.param(200, 0.02), pytest.param(2000, 0.1, marks=pytest.mark.long)])
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("swaps", "pause"), [pytest.param(200, 0.02), pytest.param(1000, 0.1, marks=pytest.mark.long)])
 def test_t34_two_hundred_swaps_under_load_fail_and_mix_up_nothing(
     stack: Stack, history: History, swaps: int, pause: float
 ) -> None:
@@ -136,94 +86,47 @@ def test_t34_two_hundred_swaps_under_load_fail_and_mix_up_nothing(
     assert measured["grown"] <= 100, measured
 
 
-def await_promotion(stack: Stack, state: str, seconds: float = 30) -> dict[str, Any]:
-    """Until the newest request has ended so; returns how things stand."""
-    await_that(lambda: stack.query(STANDING)["request"][0] == state, seconds, f"the promotion is {state}")
-    standing: dict[str, Any] = stack.query(STANDING)
-    assert standing["stages"] == [standing["live"]]
-    return standing
-
-
-QUICK = {"PROMOTION_LEASE_SECONDS": "2"}
-
-
-@pytest.mark.parametrize("stack", [QUICK], indirect=True)
-@pytest.mark.parametrize("ends", ["the two worst", pytest.param("all", marks=pytest.mark.long)])
-def test_t35_however_a_worker_ends_one_version_is_live_and_the_next_worker_ends_the_promotion(
-    stack: Stack, ends: str
-) -> None:
-    for number, end_worker in enumerate(ENDS if ends == "all" else ENDS[:2], start=2):
-        stack.query(REGISTER.format(offset=number))
-        stack.kill("worker")
-        end_worker(stack, ASK.format(number=number))
-        standing = stack.query(STANDING)
-        assert (standing["request"], standing["stages"]) == (["waiting", ""], [number - 1])
-        stack.start_worker()
-        standing = await_promotion(stack, "done")
-        assert (standing["live"], standing["changes"]) == (number, list(range(1, number + 1)))
-    await_that(lambda: not trials_of(stack), 10, "no trial is left behind")
-
-
-def die_at(stack: Stack, ask: str, point: str) -> None:
-    stack.start_worker(FAILPOINTS=f"{point}=exit")
-    doomed = stack.processes["worker"]
-    stack.query(ask)
-    await_that(lambda: doomed.poll() is not None, 30, f"the worker dies at {point}")
-
-
-def end_during_the_trial(stack: Stack, ask: str, signal_number: int) -> None:
-    stack.start_worker(FAILPOINTS="during-model-load=sleep:60")
-    stack.query(ask)
-    await_that(lambda: bool(trials_of(stack)), 30, "a worker tries the version")
-    stack.kill("worker", signal_number)
-
-
-ENDS: tuple[Callable[[Stack, str], None], ...] = (
-    partial(die_at, point="before-promote-commit"),
-    partial(end_during_the_trial, signal_number=signal.SIGKILL),
-    partial(die_at, point="after-promotion-claim"),
-    partial(end_during_the_trial, signal_number=signal.SIGTERM),
+TWIN = """
+import json, shutil, tempfile
+from pathlib import Path
+from classifier.artifact_storage import save_artifact_folder
+from classifier.models import Classifier
+from classifier.model_registry import register_version
+from classifier.promotion_requests import request_promotion
+from ml.starter import starter_folder
+folder = Path(tempfile.mkdtemp()) / 'twin'
+shutil.copytree(starter_folder(), folder)
+manifest = json.loads((folder / 'manifest.json').read_text())
+manifest['data_fingerprint'] = 'twin {number}'
+(folder / 'manifest.json').write_text(json.dumps(manifest))
+version = register_version(
+    classifier=Classifier.objects.get(), digest=save_artifact_folder(folder), manifest=manifest, metrics={{}}
 )
-
-
-def trials_of(stack: Stack) -> list[str]:
-    """Processes that try a version in this stack's folder."""
-    mark = f"WHATSIT_VAR={stack.folder}".encode()
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if b"prove" in (entry / "cmdline").read_bytes() and mark in (entry / "environ").read_bytes().split(b"\0"):
-                found.append(entry.name)
-        except OSError:
-            continue
-    return found
-
-
-def test_t33_a_damaged_version_is_refused_by_the_trial_and_when_forced_by_the_worker(
-    stack: Stack, history: History
-) -> None:
-    stack.query(REGISTER.format(offset=1))
-    spoil = """
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
-from classifier.models import ModelVersion
-key = f"models/{ModelVersion.objects.get(number=2).digest}/weights.weights.h5"
-default_storage.delete(key)
-default_storage.save(key, ContentFile(b'7'))
+request_promotion(version=version, user=None, reason='a test')
 """
-    stack.query(spoil)
-    stack.query(ASK.format(number=2))
-    standing = await_promotion(stack, "refused")
-    assert "v2 cannot go live: weights.weights.h5 was altered" in standing["request"][1]
-    assert standing["changes"] == [1]
-    stack.query(PROMOTE.format(number=2))
-    alarm = (
-        "from classifier.models import WorkerHeartbeat; result = WorkerHeartbeat.objects.filter(alarm__gt='').count()"
-    )
-    await_that(lambda: stack.query(alarm) == 1, 10, "the worker raises an alarm")
-    with stack.client() as client:
-        for seed in range(20):
-            assert history.send(client, seed) == 201
-    history.await_quiet(15)
-    history.check()
-    assert {row[1] for row in stack.query(ANSWERS)} == {1}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_t34_real_models_go_live_by_hand_under_load(tmp_path: Path) -> None:
+    with Stack(tmp_path, real_model=True) as stack:
+        stack.await_worker()
+        history = History(stack)
+        with stack.client() as client:
+            history.send(client, 0)
+        history.await_quiet(120)  # TensorFlow has been loaded
+        uploader = Uploader(stack, history, 1)
+        uploader.start()
+        largest = 0.0
+        for number in range(2, 7):
+            stack.query(TWIN.format(number=number))
+            while stack.query(STANDING)["request"][0] == "waiting":
+                largest = max([largest, *(peak_megabytes(each) for each in trials_of(stack))])
+            assert await_promotion(stack, "done")["live"] == number
+        uploader.finish()
+        history.await_quiet(30)
+        history.check()
+        assert set(history.outcomes) == {201}
+        seconds = [row[3] for row in stack.query(ANSWERS) if row[0] > 0]
+        assert 100 < largest <= 2000
+        assert max(seconds) <= 5, p99(seconds)
