@@ -63,11 +63,25 @@ class Split(StrEnum):
     HOLDOUT = "holdout"
 
 
+class Pictures(Protocol):
+    """Prepared pictures uint8 (n, height, width, channels): an array, or what reads like one by places."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def ndim(self) -> int: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, places: Any, /) -> Any: ...
+
+
 @dataclass(frozen=True, slots=True)
 class LabelledImages:
     """Prepared pictures with their answers: `images` uint8 (n, height, width, channels), `labels` int32 (n,)."""
 
-    images: Pixels
+    images: Pictures
     labels: Integers
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ import io
 import os
 import zipfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -31,24 +32,47 @@ class FeatureStore(Protocol):
 
 
 class FolderStore:
-    """A FeatureStore in a folder."""
+    """A FeatureStore in a folder; above `most_bytes` the packs go that were not used for the longest time."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, most_bytes: int | None = None) -> None:
+        self.folder, self.most_bytes = folder, most_bytes
 
     def names(self, prefix: str) -> list[str]:
         return sorted(f"{prefix}{path.name}" for path in (self.folder / prefix).glob("*.npz"))
 
     def read(self, name: str) -> bytes:
-        return (self.folder / name).read_bytes()
+        """Reading counts as use. Raises OSError where another process has just made room."""
+        path = self.folder / name
+        data = path.read_bytes()
+        with suppress(OSError):
+            os.utime(path)
+        return data
 
     def write(self, name: str, data: bytes) -> None:
         """Beside, then renamed: a pack is there whole or not at all."""
+        if self.most_bytes is not None and len(data) > self.most_bytes:
+            return
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         side = path.with_name(f".{path.name}.{os.getpid()}.partial")
         side.write_bytes(data)
         side.replace(path)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        if self.most_bytes is None:
+            return
+        packs = []
+        for path in self.folder.glob("*/*.npz"):
+            with suppress(FileNotFoundError):
+                facts = path.stat()
+                packs.append((facts.st_mtime_ns, facts.st_size, path))
+        size = sum(size_bytes for _, size_bytes, _ in packs)
+        for _, size_bytes, path in sorted(packs):
+            if size <= self.most_bytes:
+                return
+            path.unlink(missing_ok=True)
+            size -= size_bytes
 
 
 class FeatureCache:

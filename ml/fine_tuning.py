@@ -41,7 +41,9 @@ class FineTuningRun:
         self.on_progress, self.should_stop = on_progress, should_stop
         self.epochs_done = 0
         freeze_all_but_last_block(network, settings.backbone)
-        self.batches = AugmentedBatches(data.train, len(data.labels), settings)
+        self.batches = AugmentedBatches(
+            data.train, len(data.labels), settings, None if checkpoint is None else checkpoint.parent
+        )
         self.optimizer = keras.optimizers.Adam(settings.fine_tune_rate)
         network.compile(
             optimizer=self.optimizer,

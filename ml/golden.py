@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ml.array_files import read_arrays
 from ml.artifact import GOLDEN, ArtifactError
-from ml.data_types import Floats, Pixels, Predictor
+from ml.data_types import Floats, Pictures, Pixels, Predictor
 from ml.errors import MlError
 
 MOST_PICTURES: Final = 16
@@ -26,7 +26,7 @@ CLEAR_LEAD: Final = 2 * TOLERANCE
 """A best score that leads by so much stays the best while every score stays within the tolerance."""
 
 
-def choose_golden(images: Pixels, scores: Floats) -> dict[str, NDArray[Any]]:
+def choose_golden(images: Pictures, scores: Floats) -> dict[str, NDArray[Any]]:
     """`{"pixels", "scores"}` of up to 16 pictures, as many as fit in 256 KB but two at least; {} where there are fewer.
 
     Every answered label in turn, and of its pictures the least certain whose answer is clear: a certain answer hardly

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from ml.class_balance import weigh_labels
 from ml.data_types import Floats, LabelledImages, Pixels
+from ml.packed_pictures import unpack
 from ml.training_settings import TrainingSettings
 
 ERASED_AREA = (0.02, 0.25)
@@ -25,14 +27,17 @@ class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras sh
     unless it is the only one; shuffling spreads what is missed.
     """
 
-    def __init__(self, examples: LabelledImages, outputs: int, settings: TrainingSettings) -> None:
+    def __init__(
+        self, examples: LabelledImages, outputs: int, settings: TrainingSettings, scratch: Path | None = None
+    ) -> None:
+        """Pictures that are still packed and many are unpacked into a file in the folder `scratch`."""
         super().__init__(workers=1, use_multiprocessing=False)
         self.examples = examples
         self.answers = np.eye(outputs, dtype=np.float32)
         self.label_weights = weigh_labels(examples.labels, outputs, wanted=settings.class_weights)
         self.settings = settings
         self.batch_size = min(settings.batch_size, len(examples))
-        self.padded = pad(examples.images, settings.shift_pixels)
+        self.padded = pad(unpack(examples.images, scratch), settings.shift_pixels)
         self.start_at(0)
 
     def __len__(self) -> int:

@@ -20,7 +20,7 @@ from ml.calibration import (
     negative_log_likelihood,
     softmax,
 )
-from ml.data_types import Floats, LabelledImages, Pixels, TrainingData
+from ml.data_types import Floats, LabelledImages, Pictures, TrainingData
 from ml.evaluation import evaluate
 from ml.golden import choose_golden
 from ml.inference import compile_logits, named_weights
@@ -94,7 +94,7 @@ def describe(
     }
 
 
-def predict_logits(logits: Callable[[Any], Any], images: Pixels) -> Floats:
+def predict_logits(logits: Callable[[Any], Any], images: Pictures) -> Floats:
     """uint8 (n, height, width, channels) → float32 (n, labels), in batches."""
     starts = range(0, len(images), EVALUATION_BATCH)
     parts = [np.asarray(logits(images[start : start + EVALUATION_BATCH])) for start in starts]

@@ -20,7 +20,7 @@ from ml.errors import MlError
 from ml.images import prepare_image, prepare_pixels
 from ml.near_duplicates import NearDuplicates
 from ml.preprocessing import Preprocessing
-from ml.shards import DatasetIndex, Shard, ShardEntry, read_index, read_shards
+from ml.shards import CONTENT_BYTES, DatasetIndex, Shard, ShardEntry, as_rows, read_index, read_shards
 from ml.splits import choose_split
 
 LEFT_OUT: Final = 3
@@ -31,13 +31,17 @@ OnProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class ShardChoice:
-    """One shard of one dataset: for each picture its place in ORDER (or LEFT_OUT) and its label's place in the run."""
+    """One shard of one dataset: for each picture its place in ORDER (or LEFT_OUT) and its label's place in the run.
+
+    `contents` are the pictures' content digests, uint8 (n, 32).
+    """
 
     folder: Path
     index: DatasetIndex
     entry: ShardEntry
     parts: NDArray[np.int8]
     labels: NDArray[np.int32]
+    contents: Pixels
 
     def alone(self) -> DatasetIndex:
         """The dataset's index with this shard only, for `read_shards`."""
@@ -91,7 +95,8 @@ def select_examples(folders: Sequence[Path], labels: Sequence[str]) -> Selection
         strange = (numbers < 0) & (each.parts != LEFT_OUT)
         left_out["label_without_training"] += int(strange.sum())
         each.parts[strange] = LEFT_OUT
-        shards.append(ShardChoice(each.folder, each.index, each.entry, each.parts, numbers))
+        contents = as_rows(each.contents, CONTENT_BYTES)
+        shards.append(ShardChoice(each.folder, each.index, each.entry, each.parts, numbers, contents))
     names = [labels[label] for label in kept]
     return Selection(names, shards, {name: count for name, count in left_out.items() if count}, _count(shards, names))
 

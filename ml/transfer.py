@@ -114,11 +114,10 @@ class TransferRun:
         self, extractor: FeatureExtractor, part: LabelledImages, mirrored: bool, before: int, total: int
     ) -> FeatureSet:
         """One part's features with the views it needs, telling how far it is."""
-        views = [extractor.extract(part.images, lambda done: self.tell(before + done, total))]
-        if mirrored:
-            already = before + len(part)
-            views.append(extractor.extract(part.images[:, :, ::-1], lambda done: self.tell(already + done, total)))
-        return FeatureSet(np.stack(views, axis=1), part.labels)
+        features = extractor.extract_views(
+            part.images, mirrored=mirrored, on_picture=lambda done: self.tell(before + done, total)
+        )
+        return FeatureSet(features, part.labels)
 
     def tell(self, done: int, total: int) -> None:
         if self.should_stop():

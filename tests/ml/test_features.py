@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -134,3 +135,24 @@ def test_a_space_depends_on_all_that_features_depend_on() -> None:
         name_space("digest", INPUT, "mean", "float32", "mobilenet"),
     }
     assert len(spaces) == 6
+
+
+def write_pack(store: FolderStore, name: str, size: int, used: int) -> None:
+    store.write(f"space/{name}.npz", bytes(size))
+    os.utime(store.folder / "space" / f"{name}.npz", (used, used))
+
+
+def test_a_full_folder_loses_the_packs_that_were_not_used_for_longest(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path, most_bytes=300)
+    for used, name in enumerate(("a", "b", "c"), start=1):
+        write_pack(store, name, 100, used)
+    store.read("space/a.npz")
+    store.write("space/d.npz", bytes(150))
+    assert store.names("space/") == ["space/a.npz", "space/d.npz"]
+
+
+def test_a_pack_larger_than_the_folder_may_be_is_not_kept(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path, most_bytes=300)
+    write_pack(store, "a", 100, 1)
+    store.write("space/b.npz", bytes(301))
+    assert store.names("space/") == ["space/a.npz"]
