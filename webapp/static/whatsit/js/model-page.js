@@ -7,6 +7,7 @@ const news = document.getElementById("news");
 const sections = new FreshSections(() => {});
 // What was said while nobody listened is read from the page itself.
 let mayHaveMissed = pageData.is_waiting;
+let newest = "";
 
 const socket = openSocket("", {
   onMessage: hear,
@@ -26,8 +27,9 @@ document.addEventListener("visibilitychange", () => {
 async function hear(message) {
   const words = describe(message);
   if (words !== null) {
+    newest = words; // a promotion brings two events, whose refreshes may end in any order
     await sections.refresh();
-    news.textContent = words;
+    news.textContent = newest;
   }
 }
 
