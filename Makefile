@@ -15,7 +15,7 @@ ALONE := (processes or browser or faults) and not long
 THREADS := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 WORKERS := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help run test all format format-check lint types test-postgres test-faults requirements
+.PHONY: help run test all format format-check lint types test-postgres test-faults bench bench-learning requirements
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ test-faults: $(READY_TO_TEST) ## what may break, broken on purpose, at full leng
 
 bench: $(READY_TO_TEST) ## measure beside the peers and write docs/benchmarks.md; options: make bench ARGS="--rounds 1"
 	$(PYTHON) -m tests.benchmarks $(ARGS)
+
+bench-learning: $(READY_TO_TEST) ## measure imports and trainings and write docs/benchmarks-learning.md
+	$(PYTHON) -m tests.benchmarks.learning $(ARGS)
 
 # Everything is resolved once, with the longest list; the shorter ones follow it.
 COMPILE := $(PYTHON) -m uv pip compile -q --universal --python-version 3.11 \

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from ml.networks import LAST_CONVOLUTION, PENULTIMATE, UnknownNetworkError, build_network
+from ml.inference import named_weights, put_weights
+from ml.networks import LAST_CONVOLUTION, PENULTIMATE, UnknownNetworkError, build_network, fold_normalization
 from ml.normalization import FusedBatchNormalization
 from ml.preprocessing import Preprocessing
 from tests.ml.tiny_models import TINY_INPUT, TINY_SETTINGS
@@ -57,3 +58,16 @@ def test_fused_batch_norm_agrees_with_keras_own_in_training_and_in_use() -> None
     np.testing.assert_allclose(ours.moving_mean, theirs.moving_mean, rtol=1e-4)
     np.testing.assert_allclose(ours.moving_variance, theirs.moving_variance, rtol=5e-3)
     np.testing.assert_allclose(ours(images, training=False), theirs(images, training=False), atol=1e-2)
+
+
+def test_a_stage_without_blocks_is_one_convolution_that_folds_like_the_others() -> None:
+    settings = {"stem": 4, "widths": [4, 8], "blocks": [0, 0]}
+    network = build_network("small_residual", settings, TINY_INPUT, 2)
+    assert network.get_layer(LAST_CONVOLUTION).output.shape[-1] == 8
+    assert sum(isinstance(layer, keras.layers.Conv2D) for layer in network.layers) == 3
+    pixels = np.random.default_rng(0).integers(0, 256, (2, *TINY_INPUT.shape)).astype(np.float32)
+    network(pixels, training=True)
+    folded = build_network("small_residual", settings, TINY_INPUT, 2, is_folded=True)
+    weights = {name: np.asarray(value) for name, value in named_weights(network).items()}
+    put_weights(folded, fold_normalization(weights))
+    np.testing.assert_allclose(network(pixels), folded(pixels), atol=1e-4)
