@@ -36,9 +36,11 @@ from classifier.training_runs import (
 from classifier.training_snapshots import datasets_of_snapshot
 from ml.data_types import Progress, TrainingData
 from ml.errors import MlError
+from ml.packed_pictures import stream_training_data
 from ml.recipes import RecipeChoice
 from ml.training_examples import Selection, load_training_data, refuse_too_small, select_examples
 from ml.training_settings import TrainingSettings
+from tasks.feature_storage import feature_store
 from tasks.judging import judge_version
 from tasks.recipe_choice import choose_preprocessing, choose_run_recipe, choose_settings
 from tasks.run_keeper import RunKeeper
@@ -173,10 +175,13 @@ class _Trainer:
             f"{len(selection.labels)} labels, {counts}, {left_out:,} left out; "
             f"{preprocessing.name} {preprocessing.width}x{preprocessing.height}"
         )
+        fingerprint = self.run.snapshot["fingerprint"]
+        if choice.recipe == "transfer":  # which looks at each picture once
+            return stream_training_data(selection, preprocessing, fingerprint=fingerprint)
         return load_training_data(
             selection,
             preprocessing,
-            fingerprint=self.run.snapshot["fingerprint"],
+            fingerprint=fingerprint,
             on_progress=lambda done, total: self._tell_count("preparing", done, total),
         )
 
@@ -195,6 +200,7 @@ class _Trainer:
             should_stop=lambda: self.keeper.must_stop,
             checkpoint=self.checkpoint,
             weights_folder=weights_folder(),
+            feature_store=feature_store(),
         )
         if not outcome.finished:
             raise RunStoppedError("The training was cancelled.")
