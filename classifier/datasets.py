@@ -1,13 +1,13 @@
-"""Datasets: packed folders of labelled pictures in object storage, and their rows. Never edited after import."""
+"""Datasets: packed folders of labelled pictures in object storage, and their rows.
+
+Never edited after import, but for deletions: see dataset_rewrites.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import shutil
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -15,7 +15,6 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import IntegrityError
-from django.utils import timezone
 from django.utils.text import slugify
 
 from classifier.classifiers import create_classifier, ensure_labels
@@ -122,8 +121,19 @@ def dataset_cache_dir() -> Path:
 def fetch_dataset(dataset: Dataset, cache_dir: Path, *, on_progress: Callable[[int, int], None] | None = None) -> Path:
     """The dataset's folder below `cache_dir`, its files fetched and checked one at a time where they are missing.
 
-    Raises DatasetDamaged, StorageUnavailable. An interrupted fetch is continued by the next one.
+    Raises DatasetDamaged, StorageUnavailable. An interrupted fetch is continued by the next one; a dataset that a
+    deletion has rewritten since the row was read is fetched as it is now.
     """
+    try:
+        return _fetch_files(dataset, cache_dir, on_progress)
+    except DatasetDamaged:
+        if Dataset.objects.filter(id=dataset.id, digest=dataset.digest).exists():
+            raise
+        dataset.refresh_from_db()
+        return _fetch_files(dataset, cache_dir, on_progress)
+
+
+def _fetch_files(dataset: Dataset, cache_dir: Path, on_progress: Callable[[int, int], None] | None) -> Path:
     folder = cache_dir / dataset.id.hex
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for index, entry in enumerate(dataset.shards):
@@ -133,36 +143,6 @@ def fetch_dataset(dataset: Dataset, cache_dir: Path, *, on_progress: Callable[[i
         if on_progress:
             on_progress(index + 1, len(dataset.shards))
     return folder
-
-
-def forget_cached_datasets(cache_dir: Path) -> None:
-    """Remove the cached folders of datasets that have no row any more."""
-    known = {identifier.hex for identifier in Dataset.objects.values_list("id", flat=True)}
-    for folder in cache_dir.iterdir() if cache_dir.is_dir() else ():
-        if folder.name not in known:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def remove_orphan_datasets(*, older_than_seconds: float | None = None) -> int:
-    """Remove packed files no row names, what an import leaves that was killed; returns how many.
-
-    An import in progress is known by its newest file being young (ORPHAN_OBJECT_SECONDS).
-    """
-    age = settings.ORPHAN_OBJECT_SECONDS if older_than_seconds is None else older_than_seconds
-    newest: dict[str, datetime] = {}
-    keys: dict[str, list[str]] = defaultdict(list)
-    for found in list_objects(PREFIX):
-        owner = found.key.split("/")[1]
-        keys[owner].append(found.key)
-        newest[owner] = max(found.modified, newest.get(owner, found.modified))
-    limit = timezone.now() - timedelta(seconds=age)
-    known = {identifier.hex for identifier in Dataset.objects.values_list("id", flat=True)}
-    orphans = [key for owner in keys if owner not in known and newest[owner] <= limit for key in keys[owner]]
-    for key in orphans:
-        delete_object(key)
-    if orphans:
-        logger.info("orphan_dataset_files_removed", objects=len(orphans))
-    return len(orphans)
 
 
 def _store_file(identifier: UUID, path: Path) -> dict[str, object]:

@@ -34,19 +34,19 @@ def store_evaluation(*, version_id: UUID, figures: Mapping[str, Any], pack: byte
     afterwards. Whoever asked for this version to be measured is answered. Where the store cannot be reached the
     figures are kept alone (`pack` is empty). None where the version was deleted meanwhile.
     """
-    key = _store_pack(version_id, pack) if pack is not None else ""
+    key = store_pack(version_id, pack) if pack is not None else ""
     evaluation = {**figures, "moment": timezone.now().isoformat(timespec="seconds"), "pack": key}
     with write_transaction():
         row = ModelVersion.objects.select_for_update().only("id", "evaluation").filter(pk=version_id).first()
         if row is None:
-            _delete_pack(key)
+            delete_pack(key)
             return None
         before = str(row.evaluation.get("pack") or "")
         ModelVersion.objects.filter(pk=version_id).update(evaluation=evaluation)
         EvaluationRequest.objects.filter(OPEN, version_id=version_id).update(
             state=EvaluationRequest.State.DONE, outcome="", ended_at=Now(), lease_until=None
         )
-        transaction.on_commit(lambda: _delete_pack(before))
+        transaction.on_commit(lambda: delete_pack(before))
         transaction.on_commit(lambda: live_sender.send(evaluation_event(version_id, "done", "")))
     return evaluation
 
@@ -71,7 +71,8 @@ def remove_orphan_packs(*, older_than_seconds: float | None = None) -> int:
     return len(orphans)
 
 
-def _store_pack(version_id: UUID, pack: bytes) -> str:
+def store_pack(version_id: UUID, pack: bytes) -> str:
+    """Under a key of its own, which is returned; empty where the store cannot be reached."""
     key = f"{PREFIX}{version_id.hex}/{secrets.token_hex(8)}/{PACK}"
     try:
         write_verified(key, pack)
@@ -81,8 +82,8 @@ def _store_pack(version_id: UUID, pack: bytes) -> str:
     return key
 
 
-def _delete_pack(key: str) -> None:
-    """What cannot be removed now is an orphan that housekeeping finds."""
+def delete_pack(key: str) -> None:
+    """Once no row names it. What cannot be removed now is an orphan that housekeeping finds."""
     if not key:
         return
     try:

@@ -1,6 +1,7 @@
 """Small pictures in a stored ZIP (a dataset's preview, the cells of an evaluation), read one by one for a page.
 
-A pack never changes under its key, so this machine keeps fetched packs on its disk; nothing here loads numpy.
+A pack never changes under its key, so this machine keeps fetched packs on its disk, for a day: a deletion puts packs
+without the deleted picture under new keys. Nothing here loads numpy.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import os
 import re
 import secrets
 import threading
+import time
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +29,7 @@ logger = structlog.get_logger(__name__)
 
 MOST_PICTURE_BYTES: Final = 4_000_000
 MOST_CACHE_BYTES: Final = 500_000_000
+KEPT_SECONDS: Final = 86_400.0
 INDEX: Final = "cells.json"
 _MEMBER: Final = re.compile(r"(?:[0-9]{1,7}(?:/[0-9]{1,7}){1,3}|changes/(?:wrong|right)/[0-9]{1,7})\.png", re.ASCII)
 _GONE: Final = "This picture is no longer kept."
@@ -68,6 +72,14 @@ def packs_cache_dir() -> Path:
     return Path(settings.VAR_DIR) / "packs"
 
 
+def forget_cached_packs(known_keys: Iterable[str]) -> None:
+    """Remove from this machine the packs of other keys."""
+    known = {_cached(key).name for key in known_keys}
+    for path in packs_cache_dir().glob("*.zip"):
+        if path.name not in known:
+            path.unlink(missing_ok=True)
+
+
 def _read_member(storage_key: str, member: str) -> bytes:
     path = _fetch_pack(storage_key)
     try:
@@ -85,12 +97,16 @@ def _read_member(storage_key: str, member: str) -> bytes:
 
 
 def _fetch_pack(storage_key: str) -> Path:
-    path = packs_cache_dir() / f"{hashlib.sha256(storage_key.encode()).hexdigest()}.zip"
+    path = _cached(storage_key)
     if not path.is_file():
         with _fetching:  # the 40 pictures of a page ask together; one of them fetches
             if not path.is_file():
                 _keep(path, _read_pack(storage_key))
     return path
+
+
+def _cached(storage_key: str) -> Path:
+    return packs_cache_dir() / f"{hashlib.sha256(storage_key.encode()).hexdigest()}.zip"
 
 
 def _read_pack(storage_key: str) -> bytes:
@@ -117,10 +133,11 @@ def _keep(path: Path, data: bytes) -> None:
 
 
 def _make_room(folder: Path, wanted_bytes: int) -> None:
-    """The packs fetched longest ago go first."""
+    """The packs fetched longest ago go first, and those of more than a day ago in any case."""
     files = sorted((path for path in folder.iterdir() if path.is_file()), key=lambda path: path.stat().st_mtime)
     total = sum(path.stat().st_size for path in files)
-    while files and total + wanted_bytes > MOST_CACHE_BYTES:
+    too_old = time.time() - KEPT_SECONDS
+    while files and (total + wanted_bytes > MOST_CACHE_BYTES or files[0].stat().st_mtime < too_old):
         oldest = files.pop(0)
         total -= oldest.stat().st_size
         oldest.unlink(missing_ok=True)

@@ -130,6 +130,8 @@ def _commit(request: _Request, arriving: ArrivingImages, known: dict[str, Image]
     # In the order of their ids: two requests that ask for the same images never wait for each other in a circle.
     renewed = sorted((image for image in known.values() if _needs_asking(image, request)), key=lambda image: image.id)
     by_content = {**known, **arriving.fresh}
+    if not by_content.keys() >= set(arriving.contents):
+        raise StorageUnavailable  # deleted between our two looks, when its new copy had been given up already
     answer = UploadAnswer(
         images=[by_content[content] for content in arriving.contents],
         rejected=arriving.rejected,

@@ -22,6 +22,7 @@ app.conf.update(
         "tasks.training",
         "tasks.housekeeping",
         "tasks.import_jobs",
+        "tasks.deletions",
         "tasks.scheduling",
         "tasks.evaluation_bell",
     ],
@@ -66,3 +67,5 @@ app.steps["worker"].add("tasks.train_loop:TrainStep")
 app.steps["worker"].add("tasks.evaluation_loop:EvaluationStep")
 app.steps["worker"].add("tasks.housekeeping_loop:HousekeepingStep")
 app.steps["worker"].add("tasks.import_loop:ImportStep")
+app.steps["worker"].add("tasks.deletion_loop:DeletionStep")
+app.steps["worker"].add("tasks.deletion_loop:CacheStep")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from uuid import UUID
 
-from classifier.datasets import dataset_cache_dir, forget_cached_datasets, remove_orphan_datasets
+from classifier.dataset_leftovers import forget_cached_datasets, remove_orphan_datasets
+from classifier.datasets import dataset_cache_dir
 from classifier.errors import StorageUnavailable
 from classifier.evaluations import remove_orphan_packs
 from classifier.heartbeats import forget_silent_workers

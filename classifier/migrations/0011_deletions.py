@@ -16,9 +16,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="dataset",
             name="rewrites",
-            field=models.JSONField(
-                blank=True, default=list, help_text="Each as {at, before, after, removed}: two digests."
-            ),
+            field=models.JSONField(blank=True, default=list, help_text="Each with at, before, after, removed."),
         ),
         migrations.CreateModel(
             name="Deletion",

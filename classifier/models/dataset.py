@@ -8,7 +8,7 @@ from classifier.identifiers import new_id
 
 
 class Dataset(models.Model):
-    """Never edited after import, except that a deletion rewrites it without the deleted pictures (`rewrites` tells when).
+    """Never edited after import, except that a deletion rewrites it without what was deleted (`rewrites` tells when).
 
     The same digest for the same classifier is the same dataset.
 
@@ -27,9 +27,7 @@ class Dataset(models.Model):
     rejected = models.JSONField(default=list, help_text="The first files that could not be read: name and reason.")
     rejected_count = models.PositiveIntegerField(default=0)
     has_test_split = models.BooleanField(default=False)
-    rewrites = models.JSONField(
-        default=list, blank=True, help_text="Each as {at, before, after, removed}: two digests."
-    )
+    rewrites = models.JSONField(default=list, blank=True, help_text="Each with at, before, after, removed.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

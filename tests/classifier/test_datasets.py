@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 
 from classifier.classifiers import create_classifier
+from classifier.dataset_leftovers import forget_cached_datasets, remove_orphan_datasets
 from classifier.datasets import (
     DatasetDamaged,
     PackedDataset,
     add_dataset,
     fetch_dataset,
     find_dataset,
-    forget_cached_datasets,
     name_of_new_dataset,
-    remove_orphan_datasets,
 )
 from classifier.errors import Conflict, NotFound, Refused
 from classifier.models import Dataset
