@@ -44,18 +44,24 @@ class ReviewWish:
 def record_review(*, image_id: UUID, user: User, wish: ReviewWish) -> Review:
     """Store the word and what follows from it, in one transaction.
 
+    A correction to what the model had said is stored as the confirmation that it is. The same word of the same person
+    sent again, as after a lost answer, is stored once.
+
     Raises NotFound, Refused (no such label or verdict, nothing to confirm), Conflict where somebody else reviewed the
     image, or another answer took the place of the confirmed one, since the reviewer saw it.
     """
     with write_transaction():
         image = _lock(image_id)
+        if repeated := _find_repeated(image, user, wish):
+            return repeated
         _refuse_lost_update(image, wish)
+        label = _label_for(image, wish)
         review = Review.objects.create(
             image=image,
             classifier_id=image.classifier_id,
             user=user,
-            verdict=wish.verdict,
-            label=_label_for(image, wish),
+            verdict=_verdict_of(image, wish, label),
+            label=label,
             shown_label_id=_answered_label(image),
             model_version_id=_answering_version(image),
             is_blind=wish.is_blind,
@@ -83,6 +89,8 @@ def record_reviews(*, images: Sequence[tuple[UUID, int]], user: User, wish: Revi
             record_review(image_id=image_id, user=user, wish=one)
         except Conflict as conflict:
             conflicts.append(conflict)
+        except NotFound:
+            conflicts.append(Conflict("This picture was deleted meanwhile.", image=str(image_id)))
     return len(images) - len(conflicts), conflicts
 
 
@@ -134,6 +142,23 @@ def _refuse_lost_update(image: Image, wish: ReviewWish) -> None:
         version=image.version,
         state=image.review_state,
     )
+
+
+def _find_repeated(image: Image, user: User, wish: ReviewWish) -> Review | None:
+    """The newest word, where it is this very one by this very person."""
+    if wish.seen_version is None or image.reviewed_version <= wish.seen_version:
+        return None
+    newest = Review.objects.filter(image=image).select_related("label").order_by("-id").first()
+    if newest is None or newest.user_id != user.pk or newest.verdict == Verdict.WITHDRAW:
+        return None
+    said = None if wish.verdict == Verdict.SKIP else wish.label
+    return newest if said == (newest.label.name if newest.label else None) else None
+
+
+def _verdict_of(image: Image, wish: ReviewWish, label: Label | None) -> str:
+    if wish.is_blind or label is None or label.id != _answered_label(image):
+        return wish.verdict
+    return Verdict.CONFIRM
 
 
 def _label_for(image: Image, wish: ReviewWish) -> Label | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from webapp.api import classifiers, images
+from webapp.api import classifiers, images, reviews
 from webapp.api.errors import install_error_handlers
 from webapp.api.identity import identify
 
@@ -20,3 +20,4 @@ api = NinjaAPI(
 install_error_handlers(api)
 api.add_router("", images.router)
 api.add_router("", classifiers.router)
+api.add_router("", reviews.router)
