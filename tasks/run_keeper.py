@@ -19,6 +19,8 @@ logger = structlog.get_logger(__name__)
 
 RENEWALS: Final = 9
 PUSH_SECONDS: Final = 1.0
+SURE_SHARE: Final = 0.05
+"""Before that much of a phase is done its rest is anybody's guess: the first steps also build the network."""
 _ENDS: Final = {
     "fetching": 0.02,
     "preparing": 0.05,
@@ -66,7 +68,8 @@ class RunKeeper:
             self._phase, self._phase_began_at = phase, self._overall
         ahead = max(0.0, _ENDS.get(phase, 0.0) - self._phase_began_at)
         self._overall = max(self._overall, self._phase_began_at + share * ahead)
-        remaining = None if remaining_seconds is None else round(remaining_seconds, 1)
+        is_guess = remaining_seconds is None or share < SURE_SHARE
+        remaining = None if is_guess else round(float(remaining_seconds or 0), 1)
         self._progress = {
             "phase": phase,
             "share": round(share, 4),

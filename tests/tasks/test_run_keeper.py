@@ -42,6 +42,16 @@ def test_a_run_without_features_spends_its_middle_on_training(
     assert told[-1]["overall"] == pytest.approx((0.05 + 0.9) / 2)
 
 
+def test_the_rest_is_told_only_once_it_is_more_than_a_guess(
+    told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.run_keeper.PUSH_SECONDS", 0)
+    keeper = RunKeeper(RUN)
+    for share in (0.01, 0.2):
+        keeper.note("training", share, 480.04)
+    assert [entry["remaining_seconds"] for entry in told] == [None, 480.0]
+
+
 def test_steps_within_a_second_are_told_once(told: list[dict[str, Any]]) -> None:
     keeper = RunKeeper(RUN)
     for step in range(100):
@@ -51,7 +61,7 @@ def test_steps_within_a_second_are_told_once(told: list[dict[str, Any]]) -> None
             "phase": "training",
             "share": 0.0,
             "overall": 0.0,
-            "remaining_seconds": 3.0,
+            "remaining_seconds": None,
             "epoch": 1,
             "epochs": 2,
             "accuracy": None,

@@ -153,6 +153,7 @@ def test_an_earlier_run_can_be_asked_for_again(pets: Classifier) -> None:
     run = queued_run(pets, recipe="transfer", hyper_parameters={"epochs": 4, "head": [64]})
     form = owner().get(f"{ADDRESS}?again={run.pk}").context["form"]
     assert [form[name].value() for name in ("classifier", "recipe", "epochs", "head")] == ["pets", "transfer", 4, "64"]
+    assert "<details open>" in owner().get(f"{ADDRESS}?again={run.pk}").content.decode()
     assert owner().get(f"{ADDRESS}?again=nonsense").status_code == 404
 
 

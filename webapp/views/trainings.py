@@ -69,11 +69,16 @@ def _show(
     context = {
         "form": form,
         "unchanged": unchanged,
-        "is_open": any(form.errors.get(name) or form[name].value() != form[name].initial for name in MORE_SETTINGS),
+        "is_open": any(form.errors.get(name) or _is_said(form, name) for name in MORE_SETTINGS),
         **choices.context(request, form),
         **_runs_context(request),
     }
     return render(request, "training/list.html", context, status=status)
+
+
+def _is_said(form: TrainingForm, name: str) -> bool:
+    """Has somebody, or an earlier run, given more than the form's own default?"""
+    return form[name].value() not in (None, "", form.fields[name].initial)
 
 
 def _runs_context(request: HttpRequest) -> dict[str, Any]:

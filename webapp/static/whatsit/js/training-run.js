@@ -54,6 +54,9 @@ function showProgress(sentence, share) {
 function showCurves(entries) {
   curves.show(entries, epochs);
   document.getElementById("no-curves").hidden = entries.length > 0;
+  for (const part of document.querySelectorAll("[data-with-curves]")) {
+    part.hidden = entries.length === 0;
+  }
   document.getElementById("epochs").replaceChildren(...entries.map(row));
   speak(document.getElementById("sentence").textContent);
 }
