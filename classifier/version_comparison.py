@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from classifier.models import ModelVersion
-from classifier.run_sentences import percent
+from classifier.run_sentences import NARROW, percent
 from classifier.version_report import label_rows
 
 MINUS: Final = "\u2212"
@@ -16,7 +16,7 @@ DASH: Final = "\u2013"
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One figure of both, as text; `difference` is this version's less the other's, `direction` whether that is better.
+    """One figure of both, as text; `difference` is this version's less the other's, in `unit`.
 
     `direction`: better, worse, or empty where nothing can or need be said.
     """
@@ -25,7 +25,8 @@ class Pair:
     mine: str
     theirs: str
     difference: str
-    direction: str
+    direction: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def compare_versions(version: ModelVersion, other: ModelVersion) -> Comparison:
         _pair(name, mine.get(key), theirs.get(key), write, sign)
         for name, key, write, sign in (
             ("Accuracy", "accuracy", _share, 1),
-            ("Right among the first three", "top_3", _share, 1),
+            ("Among the first three", "top_3", _share, 1),
             ("Answered surely", "sure_share", _share, 1),
             ("Right where sure", "sure_accuracy", _share, 1),
             ("Calibration error", "calibration_error", _error, -1),
@@ -77,14 +78,15 @@ def _caution(version: ModelVersion, other: ModelVersion) -> str:
 def _pair(name: str, mine: Any, theirs: Any, write: Callable[[float], str], sign: int) -> Pair:
     left, right = (DASH if value is None else write(value) for value in (mine, theirs))
     if mine is None or theirs is None:
-        return Pair(name, left, right, DASH, "")
+        return Pair(name, left, right, DASH)
     text = write(abs(mine - theirs))
     if text == write(0):
-        return Pair(name, left, right, "same", "")
+        return Pair(name, left, right, "same")
     change = mine - theirs
     direction = "better" if change * sign > 0 else "worse"
-    words = text.replace("%", "points")
-    return Pair(name, left, right, f"{'+' if change > 0 else MINUS}{words}", direction)
+    number, _, percent_sign = text.partition(NARROW)
+    unit = "points" if percent_sign else ""
+    return Pair(name, left, right, f"{'+' if change > 0 else MINUS}{number}", direction, unit)
 
 
 def _share(value: float) -> str:

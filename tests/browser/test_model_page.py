@@ -9,50 +9,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser.model_site import ModelSite
 from tests.browser.site import Site
 from tests.browser.site_shell import SiteShell
 
 DESK = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
-SET_UP = """
-from django.test import Client
-from classifier.evaluation_requests import *
-from classifier.evaluations import store_evaluation
-from classifier.model_registry import promote
-from classifier.models import Classifier, EvaluationRequest, ModelVersion
-from classifier.promotion_requests import *
-from tests.webapp.model_versions import make_figures, make_measured_classifier, make_pack, make_worker, LABELS
-
-def log_in(name, **rights):
-    client = Client()
-    client.force_login(make_worker(name, **rights))
-    return client.cookies["sessionid"].value
-
-def make(slug, **options):
-    made = make_measured_classifier(slug=slug, **options)
-    return [str(version.id) for version in made.versions.order_by("number")]
-"""
-
-
-class ModelSite:
-    """A site without workers, whose rows the test moves as workers would, and somebody logged in."""
-
-    def __init__(self, site: Site, shell: SiteShell) -> None:
-        self.address, self._shell, self._made = site.address, shell, 0
-        shell.run(SET_UP)
-        self.session = shell.run("answer = log_in('owner')")
-
-    def run(self, code: str) -> Any:
-        return self._shell.run(code)
-
-    def make_versions(self, **options: Any) -> list[str]:
-        """The ids of v1, live, and v2 of a new classifier."""
-        self._made += 1
-        made: list[str] = self.run(f"answer = make('kind-{self._made}', **{options!r})")
-        return made
-
-    def of(self, version_id: str) -> str:
-        return f"{self.address}/models/{version_id}/"
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +84,7 @@ def test_another_version_is_chosen_and_set_beside_this_one(page: Page, model_sit
     page.get_by_role("button", name="Compare").click()
     expect(page).to_have_url(f"{model_site.of(first)}?with={second}#compare")
     row = page.get_by_role("row", name="Accuracy")
-    expect(row).to_contain_text("\u221210.0\u00a0points, worse")
+    expect(row).to_contain_text("\u221210.0 points, worse")
 
 
 def test_a_promotion_is_asked_for_tried_and_seen_to_succeed(page: Page, model_site: ModelSite) -> None:

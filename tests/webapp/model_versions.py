@@ -7,7 +7,10 @@ import json
 import zipfile
 from typing import Any
 
+import pytest
 from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
 
 from classifier.classifiers import create_classifier
 from classifier.evaluations import store_evaluation
@@ -95,3 +98,38 @@ def make_pack() -> bytes:
                 archive.writestr(f"{folder}/{number}.png", png_bytes(number))
         archive.writestr("cells.json", json.dumps(index))
     return out.getvalue()
+
+
+def version_of(classifier: Classifier, number: int) -> ModelVersion:
+    """The version as its row is now."""
+    return ModelVersion.objects.get(classifier=classifier, number=number)
+
+
+def client_with(*rights: str) -> Client:
+    """Somebody who may look, and do what is named."""
+    client = Client()
+    client.force_login(make_worker(rights=("view_trainingrun", *rights)))
+    return client
+
+
+def page(client: Client, version: ModelVersion, query: str = "") -> str:
+    """The version's page with plain spaces."""
+    answer = client.get(reverse("model", args=[version.id]) + query)
+    assert answer.status_code == 200
+    return " ".join(answer.content.decode().replace("\u00a0", " ").split())
+
+
+@pytest.fixture
+def quiet_site(monkeypatch: pytest.MonkeyPatch, rings: list[str], settings: Any, tmp_path: Any) -> None:
+    """No message leaves, and fetched packs stay in a folder of the test's own."""
+    settings.VAR_DIR = tmp_path
+    for place in ("evaluations", "evaluation_requests", "promotion_requests"):
+        monkeypatch.setattr(f"classifier.{place}.live_sender.send", lambda events: None)
+    for place in ("evaluation_requests", "promotion_requests"):
+        monkeypatch.setattr(f"classifier.{place}.ring_by_name", lambda *arguments, **options: None)
+
+
+@pytest.fixture
+def measured(quiet_site: None) -> Classifier:
+    """v1 live, v2 a candidate."""
+    return make_measured_classifier()

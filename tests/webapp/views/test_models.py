@@ -1,50 +1,19 @@
-"""The page of a version: what it tells, who sees it, and what its buttons do."""
+"""The page of a version: what it tells, and the pictures behind its mistakes."""
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 
-from classifier.model_registry import promote
-from classifier.models import Classifier, EvaluationRequest, ModelVersion, PromotionRequest
+from classifier.models import Classifier, ModelVersion
 from tests.row_makers import png_bytes
-from tests.webapp.model_versions import make_measured_classifier, make_worker
+from tests.webapp.model_versions import client_with, make_measured_classifier, measured, page, quiet_site, version_of
 
-pytestmark = pytest.mark.django_db
+__all__ = ["measured", "quiet_site"]
 
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch, rings: list[str], settings: Any, tmp_path: Any) -> None:
-    settings.VAR_DIR = tmp_path
-    for place in ("evaluations", "evaluation_requests", "promotion_requests"):
-        monkeypatch.setattr(f"classifier.{place}.live_sender.send", lambda events: None)
-    for place in ("evaluation_requests", "promotion_requests"):
-        monkeypatch.setattr(f"classifier.{place}.ring_by_name", lambda *arguments, **options: None)
-
-
-@pytest.fixture
-def measured(db: None) -> Classifier:
-    return make_measured_classifier()
-
-
-def version_of(classifier: Classifier, number: int) -> ModelVersion:
-    return ModelVersion.objects.get(classifier=classifier, number=number)
-
-
-def client_with(*rights: str) -> Client:
-    client = Client()
-    client.force_login(make_worker(rights=("view_trainingrun", *rights)))
-    return client
-
-
-def page(client: Client, version: ModelVersion, query: str = "") -> str:
-    answer = client.get(reverse("model", args=[version.id]) + query)
-    assert answer.status_code == 200
-    return " ".join(answer.content.decode().replace("\u00a0", " ").split())
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quiet_site")]
 
 
 def test_it_tells_how_good_the_version_is(measured: Classifier) -> None:
@@ -73,10 +42,9 @@ def test_each_label_has_its_figures_and_what_is_missing(measured: Classifier) ->
 def test_the_fields_of_the_confusion_table_lead_to_their_pictures(measured: Classifier) -> None:
     version = version_of(measured, 2)
     text = page(client_with(), version)
-    address = reverse("model-cell", args=[version.id, 0, 1])
-    assert f'<td class="wrong shade-4"><a href="{address}" aria-label="2: cat taken for dog"' in text
+    assert '<td class="wrong shade-4"><a href="cells/0/1/" aria-label="2: cat taken for dog"' in text
     assert text.count('class="right shade-') == 3
-    assert reverse("model-cell", args=[version.id, 0, 2]) not in text
+    assert "cells/0/2/" not in text
 
 
 def test_many_labels_have_a_list_instead_of_a_table() -> None:
@@ -85,7 +53,7 @@ def test_many_labels_have_a_list_instead_of_a_table() -> None:
     text = page(client_with(), version)
     assert '<table class="confusion">' not in text
     assert "label 0 taken for label 1" in text
-    assert reverse("model-cell", args=[version.id, 1, 0]) in text
+    assert "cells/1/0/" in text
 
 
 def test_a_version_never_measured_says_what_to_do(pets: Classifier) -> None:
@@ -144,7 +112,7 @@ def test_there_are_no_other_pictures(measured: Classifier, folder: str) -> None:
 def test_it_is_compared_with_the_version_it_was_judged_against(measured: Classifier) -> None:
     text = page(client_with(), version_of(measured, 2))
     assert "Compare with v1" in text
-    assert '<td class="number better">+10.0 points' in text
+    assert '<td class="number better">+10.0<span class="unit"> points</span>' in text
     assert "4 pictures became right, 1 became wrong." in text
     assert text.count('alt="A picture of cat"') == 2
 
@@ -153,7 +121,7 @@ def test_it_is_compared_with_the_version_asked_for(measured: Classifier) -> None
     first, second = version_of(measured, 1), version_of(measured, 2)
     text = page(client_with(), first, f"?with={second.id}")
     assert "Compare with v2" in text
-    assert '<td class="number worse">\u221210.0 points' in text
+    assert '<td class="number worse">\u221210.0<span class="unit"> points</span>' in text
     assert "became right" not in text
 
 
@@ -167,112 +135,6 @@ def test_figures_of_different_pictures_are_not_compared_silently(measured: Class
 def test_there_is_nothing_else_to_compare_with(measured: Classifier, other: str) -> None:
     address = reverse("model", args=[version_of(measured, 2).id]) + f"?with={other}"
     assert client_with().get(address).status_code == 404
-
-
-def addresses(version: ModelVersion) -> list[tuple[str, str]]:
-    return [
-        ("get", reverse("model", args=[version.id])),
-        ("get", reverse("model-cell", args=[version.id, 0, 1])),
-        ("get", reverse("model-picture", args=[version.id, "a", "0/1", 0])),
-        ("post", reverse("promote-model", args=[version.id])),
-        ("post", reverse("roll-back-model", args=[version.id])),
-        ("post", reverse("evaluate-model", args=[version.id])),
-    ]
-
-
-def test_visitors_log_in_first_and_others_find_nothing(measured: Classifier, client: Client) -> None:
-    stranger = Client()
-    stranger.force_login(make_worker("stranger", rights=("view_image",)))
-    for method, address in addresses(version_of(measured, 2)):
-        assert getattr(client, method)(address).status_code == 302
-        assert getattr(stranger, method)(address).status_code == 404
-
-
-def test_whoever_may_only_look_changes_nothing(measured: Classifier) -> None:
-    version = version_of(measured, 2)
-    looker = client_with()
-    text = page(looker, version)
-    assert text.count("You may look, but not do this.") == 2
-    for method, address in addresses(version):
-        if method == "post":
-            assert looker.post(address).status_code == 404
-    assert not PromotionRequest.objects.exists()
-    assert not EvaluationRequest.objects.exists()
-
-
-def test_an_unknown_version_is_not_found(measured: Classifier) -> None:
-    client = client_with("change_modelversion", "add_trainingrun")
-    for identifier in ("nonsense", uuid4()):
-        assert client.get(reverse("model", args=[identifier])).status_code == 404
-        assert client.post(reverse("promote-model", args=[identifier])).status_code == 404
-
-
-def test_what_changes_things_is_not_done_by_following_a_link(measured: Classifier) -> None:
-    client = client_with("change_modelversion", "add_trainingrun")
-    for method, address in addresses(version_of(measured, 2)):
-        if method == "post":
-            assert client.get(address).status_code == 405
-
-
-def test_promote_asks_a_worker_and_the_page_says_so(measured: Classifier) -> None:
-    version = version_of(measured, 2)
-    client = client_with("change_modelversion")
-    assert "it takes the place of v1" in page(client, version)
-    answer = client.post(reverse("promote-model", args=[version.id]))
-    assert answer["Location"] == reverse("model", args=[version.id])
-    assert PromotionRequest.objects.get().version == version
-    text = page(client, version)
-    assert "A worker loads v2 and tries it" in text
-    assert 'id="promote"' not in text
-
-
-def test_a_refused_promotion_is_told_with_its_reason(measured: Classifier) -> None:
-    version = version_of(measured, 2)
-    PromotionRequest.objects.create(
-        classifier=measured, version=version, state="refused", outcome="It did not load.", reason="x"
-    )
-    assert "it stayed as it is: It did not load." in page(client_with("change_modelversion"), version)
-
-
-def test_a_rejected_version_cannot_be_promoted_and_the_page_says_why(measured: Classifier) -> None:
-    version = version_of(measured, 2)
-    ModelVersion.objects.filter(pk=version.pk).update(stage="rejected")
-    client = client_with("change_modelversion")
-    assert "v2 was rejected" in page(client, version)
-    client.post(reverse("promote-model", args=[version.id]))
-    assert not PromotionRequest.objects.exists()
-
-
-def test_the_first_version_has_nothing_to_roll_back_to(measured: Classifier) -> None:
-    text = page(client_with("change_modelversion"), version_of(measured, 1))
-    assert "There is no earlier live version to go back to." in text
-
-
-def test_roll_back_is_one_click(measured: Classifier) -> None:
-    first, second = version_of(measured, 1), version_of(measured, 2)
-    promote(version=second, reason="test")
-    client = client_with("change_modelversion")
-    assert "Roll back to v1" in page(client, second)
-    answer = client.post(reverse("roll-back-model", args=[second.id]))
-    assert answer["Location"] == reverse("model", args=[first.id])
-    assert Classifier.objects.get(pk=measured.pk).live_version == first
-    client.post(reverse("roll-back-model", args=[second.id]))
-    assert Classifier.objects.get(pk=measured.pk).live_version == first, "a late second click changes nothing"
-
-
-def test_evaluate_again_asks_a_worker_once(measured: Classifier) -> None:
-    version = version_of(measured, 2)
-    client = client_with("add_trainingrun")
-    for _ in range(2):
-        client.post(reverse("evaluate-model", args=[version.id]))
-    assert EvaluationRequest.objects.get().version == version
-    assert "A train worker measures it" in page(client, version)
-
-
-def test_an_evaluation_that_failed_says_why(measured: Classifier) -> None:
-    version = version_of(measured, 2)
-    EvaluationRequest.objects.create(version=version, state="failed", outcome="v2 cannot be loaded.")
-    assert "The last measuring failed: v2 cannot be loaded." in page(client_with("add_trainingrun"), version)
 
 
 def test_names_of_labels_are_shown_as_text(measured: Classifier) -> None:
