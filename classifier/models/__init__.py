@@ -4,6 +4,7 @@ from classifier.models.classifier import Classifier, GatePolicy, Label
 from classifier.models.dataset import Dataset
 from classifier.models.deletion import Deletion
 from classifier.models.evaluation_request import EvaluationRequest
+from classifier.models.explanation import Explanation
 from classifier.models.idempotency_key import IdempotencyKey
 from classifier.models.image import Image
 from classifier.models.import_job import ImportJob
@@ -19,6 +20,7 @@ __all__ = [
     "Dataset",
     "Deletion",
     "EvaluationRequest",
+    "Explanation",
     "GatePolicy",
     "IdempotencyKey",
     "Image",
