@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db import transaction
 
 from classifier.errors import StorageUnavailable
 from classifier.evaluations import delete_pack, store_pack
@@ -42,15 +41,20 @@ def _rewrite(version_id: UUID, key: str, contents: Collection[str]) -> bool:
     new_key = store_pack(version_id, rewritten)
     if not new_key:
         raise StorageUnavailable
+    switched = _switch(version_id, key, new_key)
+    delete_pack(key if switched else new_key)
+    if switched:
+        logger.info("evaluation_pack_rewritten", version=str(version_id))
+    return switched
+
+
+def _switch(version_id: UUID, key: str, new_key: str) -> bool:
     with write_transaction():
         row = ModelVersion.objects.select_for_update().only("id", "evaluation").filter(pk=version_id).first()
         if row is None or row.evaluation.get("pack") != key:
-            transaction.on_commit(lambda: delete_pack(new_key))
             return False
         ModelVersion.objects.filter(pk=version_id).update(evaluation={**row.evaluation, "pack": new_key})
-        transaction.on_commit(lambda: delete_pack(key))
-    logger.info("evaluation_pack_rewritten", version=str(version_id))
-    return True
+        return True
 
 
 def pack_without(data: bytes, contents: Collection[str]) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Carrying on what deletions leave to a worker: objects, datasets, evaluation packs, and this machine's caches."""
+"""Carrying on what deletions leave to a worker: objects, datasets and evaluation packs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from classifier.dataset_leftovers import forget_cached_datasets
-from classifier.datasets import DatasetDamaged, dataset_cache_dir
+from classifier.datasets import DatasetDamaged
 from classifier.deletion_work import (
     WAITS_FOR_IMPORT,
     ClaimedDeletion,
@@ -21,10 +20,9 @@ from classifier.deletion_work import (
 from classifier.deletions import remove_objects
 from classifier.errors import StorageUnavailable
 from classifier.failpoints import failpoint
-from classifier.models import Dataset, ModelVersion
 from classifier.pack_rewrites import rewrite_packs
-from classifier.picture_packs import forget_cached_packs
 from tasks.dataset_rewriting import rewrite_datasets
+from tasks.picture_caches import forget_cached_pictures
 
 logger = structlog.get_logger(__name__)
 
@@ -45,14 +43,6 @@ def carry_on_deletions(*, worker: str, is_stopping: Callable[[], bool] = lambda:
     if ended:
         forget_cached_pictures()
     return ended
-
-
-def forget_cached_pictures() -> None:
-    """From this machine's disk: what datasets and evaluations show no more."""
-    forget_cached_datasets(dataset_cache_dir())
-    previews = [entry["key"] for shards in Dataset.objects.values_list("shards", flat=True) for entry in shards]
-    packs = ModelVersion.objects.values_list("evaluation__pack", flat=True)
-    forget_cached_packs([*previews, *(key for key in packs if key)])
 
 
 def _carry_on(items: Sequence[ClaimedDeletion], is_stopping: Callable[[], bool]) -> int:

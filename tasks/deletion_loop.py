@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from classifier.retention import delete_old_images
-from tasks.deleting import carry_on_deletions, forget_cached_pictures
+from tasks.deleting import carry_on_deletions
+from tasks.picture_caches import forget_cached_pictures
 from tasks.worker_threads import QueueThread, QueueThreadStep
 
 logger = structlog.get_logger(__name__)
