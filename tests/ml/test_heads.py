@@ -52,6 +52,17 @@ def test_it_stops_when_validation_has_not_improved_for_so_many_epochs() -> None:
     assert len(run.history) == run.best_epoch + 1 + 3
 
 
+def test_the_figures_told_are_means_over_the_epoch_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_batches = [{"loss": loss, "accuracy": 0.5} for loss in (1.0, 3.0, 8.0)]
+    batches = iter(of_batches)
+    monkeypatch.setattr("keras.Model.train_on_batch", lambda *_, **__: next(batches))
+    news: list[Progress] = []
+    settings = replace(SMALL_TRANSFER, epochs=1, batch_size=8)
+    assert HeadRun(draw_features(20, 0), draw_features(40, 9), 2, settings, news.append, lambda: False).fit()
+    assert [each.loss for each in news] == pytest.approx([1.0, 2.0, 3.2, 3.2])
+    assert news[-1].accuracy == pytest.approx(0.5)
+
+
 def test_the_same_seed_gives_the_same_head() -> None:
     settings = replace(SMALL_TRANSFER, epochs=2, head=[8], dropout=0.3)
     first, second = fit(settings)[0].best, fit(settings)[0].best

@@ -68,6 +68,19 @@ def test_a_wished_size_is_used(tmp_path: Path) -> None:
     assert choose_preprocessing(RunOptions(image_size=16), SMALL, selection).shape == (16, 16, 3)
 
 
+def test_runs_of_many_epochs_get_patience_unless_something_was_said(tmp_path: Path) -> None:
+    selection = select(write_halves(tmp_path / "x", train=40, test=4))
+    classifier = create_classifier(slug="halves")
+
+    def patience(**said: object) -> int:
+        return choose_settings(read_options(said), SMALL, classifier, selection).patience_epochs
+
+    assert patience() == 30
+    assert patience(epochs=10) == 0
+    assert patience(patience_epochs=4) == 4
+    assert patience(patience_epochs=0) == 0
+
+
 def test_a_transfer_run_takes_pictures_as_its_backbone_does(tmp_path: Path) -> None:
     options = read_options({"recipe": "transfer", "backbone": "vgg16", "image_size": 64, "head": [256, 128]})
     selection = select(write_halves(tmp_path / "x", train=40, test=4))
