@@ -5,26 +5,22 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from django.conf import settings
 from PIL import Image
 
-from classifier.dataset_archives import UnreadableFileError
 from classifier.dataset_layouts import FolderLayout, PictureFile, RejectedFile
 from classifier.dataset_sources import PictureSource
-from classifier.errors import Refused
-from classifier.image_gate import AcceptedPicture, admit_picture
+from classifier.image_gate import AcceptedPicture
 from ml.datasets import read_idx_folder
 from ml.shards import PackedExample, Shard, ShardWriter, read_index, read_shards
 from ml.splits import choose_split
+from tasks.admitting import admit_all
 
 PREVIEW: Final = "preview.zip"
 PREVIEW_SIDE: Final = 96
@@ -33,7 +29,6 @@ MOST_PREVIEWS: Final = 1200
 SMALL_SIDE: Final = 96
 NO_NEAR_DUPLICATES: Final = bytes(32)
 """The difference hash of pictures too small to be told apart by one: on silhouettes such hashes collide."""
-_WAITING: Final = 256
 
 OnProgress = Callable[[int, int], None]
 """Hears `(pictures done, pictures in all)`."""
@@ -68,12 +63,12 @@ def pack_pictures(
 ) -> list[RejectedFile]:
     """All files of a layout through the gate into `folder`, which must not exist; returns those that were refused.
 
-    Pictures are decoded by several threads and written in the layout's order. Raises StorageUnavailable.
+    They are written in the layout's order. Raises StorageUnavailable.
     """
     rejected: list[RejectedFile] = []
     total = len(layout.pictures)
     with ShardWriter(folder, layout.labels, has_official_test=layout.has_official_test) as writer:
-        for done, (file, outcome) in enumerate(_admit_all(source, layout.pictures), 1):
+        for done, (file, outcome) in enumerate(admit_all(source, layout.pictures), 1):
             if isinstance(outcome, RejectedFile):
                 rejected.append(outcome)
             else:
@@ -140,31 +135,3 @@ def _example(file: PictureFile, picture: AcceptedPicture) -> PackedExample:
         difference_hash=picture.difference_hash if is_large else NO_NEAR_DUPLICATES,
         is_official_test=file.is_official_test,
     )
-
-
-def _admit_all(
-    source: PictureSource, files: Sequence[PictureFile]
-) -> Iterator[tuple[PictureFile, AcceptedPicture | RejectedFile]]:
-    """In order, with a bounded number in flight; one thread for each decode child, since the gate may hand it on."""
-    with ThreadPoolExecutor(settings.DECODE_CHILDREN, thread_name_prefix="import") as pool:
-        remaining = iter(files)
-        waiting: deque[tuple[PictureFile, Future[AcceptedPicture | RejectedFile]]] = deque()
-        try:
-            while True:
-                for file in islice(remaining, _WAITING - len(waiting)):
-                    waiting.append((file, pool.submit(_admit, source, file.name)))
-                if not waiting:
-                    return
-                file, future = waiting.popleft()
-                yield file, future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _admit(source: PictureSource, name: str) -> AcceptedPicture | RejectedFile:
-    try:
-        return admit_picture(source.read(name, settings.UPLOAD_MAX_BYTES))
-    except Refused as refusal:
-        return RejectedFile(name, refusal.message)
-    except UnreadableFileError as problem:
-        return RejectedFile(name, str(problem))
