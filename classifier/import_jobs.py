@@ -18,7 +18,6 @@ from classifier.datasets import name_of_new_dataset, refuse_taken_name
 from classifier.doorbell import ring_by_name
 from classifier.errors import Conflict, NotFound
 from classifier.identifiers import parse_id
-from classifier.import_uploads import remove_upload
 from classifier.live_updates import import_events, live_sender
 from classifier.models import Dataset, ImportJob
 from classifier.write_transactions import write_transaction
@@ -29,7 +28,6 @@ State = ImportJob.State
 TASK: Final = "tasks.import_jobs.run"
 MOST_FAILURES: Final = 3
 WORN_OUT: Final = "The worker stopped three times while it read these pictures; they are not tried again."
-ENDED: Final = (State.DONE, State.FAILED, State.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,17 +211,6 @@ def end_import(job: ClaimedImport, state: ImportJob.State, outcome: str, *, data
             _tell(job.id)
     logger.info("import_ended", job=str(job.id), state=str(state), outcome=outcome[:300], is_ours=bool(changed))
     return bool(changed)
-
-
-def forget_ended_uploads() -> int:
-    """Delete what was uploaded for imports that have ended, whichever way; returns how many. StorageUnavailable."""
-    forgotten = 0
-    ended = ImportJob.objects.filter(state__in=ENDED).exclude(storage_key="")
-    for job_id, folder in list(ended.values_list("id", "storage_key")):
-        remove_upload(folder)
-        with write_transaction():
-            forgotten += ImportJob.objects.filter(id=job_id, storage_key=folder).update(storage_key="")
-    return forgotten
 
 
 def describe_import(job: ImportJob) -> dict[str, Any]:

@@ -23,10 +23,12 @@ from classifier.identifiers import new_id
 from classifier.models import ImportJob
 from classifier.object_storage import ObjectMissing, StoredObject, delete_object, list_objects, read_object
 from classifier.object_storage import write_verified as write_object
+from classifier.write_transactions import write_transaction
 
 logger = structlog.get_logger(__name__)
 
 PREFIX: Final = "imports/"
+_ENDED: Final = (ImportJob.State.DONE, ImportJob.State.FAILED, ImportJob.State.CANCELLED)
 _INCOMPLETE: Final = "The upload did not arrive whole. Send the pictures again."
 
 
@@ -117,6 +119,17 @@ def remove_abandoned_uploads(*, older_than_seconds: float | None = None) -> int:
     if abandoned:
         logger.info("abandoned_uploads_removed", objects=len(abandoned))
     return len(abandoned)
+
+
+def forget_ended_uploads() -> int:
+    """Delete what was uploaded for imports that have ended, whichever way; returns how many. StorageUnavailable."""
+    forgotten = 0
+    ended = ImportJob.objects.filter(state__in=_ENDED).exclude(storage_key="")
+    for job_id, folder in list(ended.values_list("id", "storage_key")):
+        remove_upload(folder)
+        with write_transaction():
+            forgotten += ImportJob.objects.filter(id=job_id, storage_key=folder).update(storage_key="")
+    return forgotten
 
 
 def make_room(folder: Path) -> Path:

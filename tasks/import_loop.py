@@ -9,7 +9,8 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from classifier.errors import StorageUnavailable
-from classifier.import_jobs import claim_import, find_due_import, forget_ended_uploads
+from classifier.import_jobs import claim_import, find_due_import
+from classifier.import_uploads import forget_ended_uploads
 from tasks.import_work import carry_out
 from tasks.worker_threads import QueueThread, QueueThreadStep
 

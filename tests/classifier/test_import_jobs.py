@@ -20,13 +20,13 @@ from classifier.import_jobs import (
     fail_import,
     find_due_import,
     find_import,
-    forget_ended_uploads,
     release_import,
     report_progress,
     request_cancel,
     request_import,
     retry_import,
 )
+from classifier.import_uploads import forget_ended_uploads
 from classifier.models import Dataset, ImportJob
 from classifier.object_storage import list_objects, write_verified
 

@@ -12,7 +12,8 @@ from django.db import OperationalError
 
 from classifier import import_jobs
 from classifier.errors import StorageUnavailable
-from classifier.import_jobs import claim_import, find_due_import, forget_ended_uploads, request_cancel, request_import
+from classifier.import_jobs import claim_import, find_due_import, request_cancel, request_import
+from classifier.import_uploads import forget_ended_uploads
 from classifier.models import Classifier, Dataset, ImportJob
 from classifier.object_storage import list_objects
 from tasks import import_work
