@@ -128,13 +128,19 @@ def confused_pairs(version: ModelVersion) -> list[Cell]:
 
 
 def count_cell(version: ModelVersion, truth: int, answer: int) -> int:
-    """How many pictures of label `truth` were answered with `answer`. Raises NotFound for places without a label."""
+    """How many pictures of label `truth` were answered with `answer`. Raises NotFound for places without a label.
+
+    With so many labels that no matrix is kept, rare confusions count 0.
+    """
     count = len(label_names(version))
     if not (version.evaluation.get("per_label") and 0 <= truth < count and 0 <= answer < count):
         raise NotFound("There is no such field in the confusion table.")
     matrix = version.evaluation.get("confusion")
     if matrix:
         return int(matrix[truth][answer])
+    if truth == answer:
+        row = version.evaluation["per_label"][truth]
+        return round((row["recall"] or 0) * row["support"])
     pairs = version.evaluation.get("confused_pairs", [])
     return next((int(found) for row, column, found in pairs if (row, column) == (truth, answer)), 0)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from classifier.promotion_gate import HoldoutAnswers
 from ml.calibration import expected_calibration_error, softmax
-from ml.data_types import Answer, Pixels, Predictor, Split
+from ml.data_types import Pixels, Predictor, Split
 from ml.evaluation import evaluate
 from ml.target_curves import choose_thresholds, describe_sure, measure_targets
 from ml.training_examples import Selection, iterate_pictures
@@ -89,31 +89,27 @@ def answer_holdout(
     labels = known + [name for name in selection.labels if name not in known]
     place_of = {name: place for place, name in enumerate(labels)}
     total = selection.count(Split.HOLDOUT)
-    truth, answered, waiting = list[int](), list[Answer](), list[Pixels]()
-    seconds = 0.0
+    truth, waiting = list[int](), list[Pixels]()
+    scores, doubts = np.zeros((total, len(labels))), np.zeros((2, total), np.bool_)
+    seconds, done = 0.0, 0
 
     def predict_waiting() -> float:
         started = time.perf_counter()
-        answered.extend(predictor.predict(np.stack(waiting)))
+        answers = predictor.predict(np.stack(waiting))
+        taken = time.perf_counter() - started
+        places = slice(done, done + len(answers))  # row by row into arrays: lists of many labels take gigabytes
+        scores[places, : len(known)] = [answer.scores for answer in answers]
+        doubts[:, places] = [[each.unsure for each in answers], [each.unfamiliar for each in answers]]
         waiting.clear()
-        on_progress(len(answered), total)
-        return time.perf_counter() - started
+        return taken
 
     for _, label, pixels in iterate_pictures(selection, predictor.preprocessing, [Split.HOLDOUT]):
         truth.append(place_of[selection.labels[label]])
         waiting.append(pixels)
-        if len(waiting) == BATCH:
+        if len(waiting) == BATCH or len(truth) == total:
             seconds += predict_waiting()
-    if waiting:
-        seconds += predict_waiting()
-    scores = np.zeros((len(answered), len(labels)))
-    if answered:
-        scores[:, : len(known)] = [answer.scores for answer in answered]
-    return HoldoutResult(
-        labels,
-        np.asarray(truth, np.int32),
-        scores,
-        np.asarray([answer.unsure for answer in answered], np.bool_),
-        np.asarray([answer.unfamiliar for answer in answered], np.bool_),
-        seconds / total if total else None,
-    )
+            done = len(truth)
+            on_progress(done, total)
+    unsure, unfamiliar = doubts
+    per_picture = seconds / total if total else None
+    return HoldoutResult(labels, np.asarray(truth, np.int32), scores, unsure, unfamiliar, per_picture)

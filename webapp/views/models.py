@@ -45,7 +45,7 @@ def model_cell(request: HttpRequest, version_id: str, truth: int, answer: int) -
     context = {
         "version": version,
         "title": describe_cell(names, truth, answer),
-        "count": count,
+        "count": max(count, len(pictures)),
         "pictures": pictures,
         "is_right": truth == answer,
         "mirrored": (answer, truth) if truth != answer and count_cell(version, answer, truth) else None,

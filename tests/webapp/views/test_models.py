@@ -56,6 +56,17 @@ def test_many_labels_have_a_list_instead_of_a_table() -> None:
     assert "cells/1/0/" in text
 
 
+def test_many_labels_have_a_page_for_each_field_all_the_same() -> None:
+    version = version_of(make_measured_classifier(slug="many", labels=[f"label {place}" for place in range(31)]), 1)
+    client = client_with()
+    right = client.get(reverse("model-cell", args=[version.id, 5, 5])).content.decode()
+    assert "9 holdout pictures" in right
+    assert "label 5, rightly answered" in right
+    version.evaluation["confused_pairs"] = []
+    version.save(update_fields=["evaluation"])
+    assert "2 holdout pictures" in client.get(reverse("model-cell", args=[version.id, 0, 1])).content.decode()
+
+
 def test_a_version_never_measured_says_what_to_do(pets: Classifier) -> None:
     version = version_of(pets, 1)
     client = client_with("add_trainingrun")
