@@ -6,24 +6,21 @@ import json
 from http import HTTPStatus
 from typing import Annotated
 
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from ninja import File, Form, Header, Path, Query, Router, Schema
 from ninja.files import UploadedFile
 from pydantic import Field
 
-from classifier.classifiers import find_classifier
-from classifier.identifiers import parse_id
 from classifier.image_files import open_image_file, thumbnail
 from classifier.models import Image, Prediction
-from classifier.page_cursors import read_cursor, write_cursor
 from classifier.prediction_requests import request_prediction
 from classifier.presentation import ImageItem, describable, describe_image
 from classifier.upload_requests import UploadAnswer
 from classifier.uploads import accept_upload, find_version
 from webapp import metrics
-from webapp.access import get_image, visible_images
+from webapp.access import get_image, may_see_all_images, visible_images
 from webapp.api.schemas import Error, ImageOut, ImagePageOut, PredictionIn, UploadOut
+from webapp.image_lists import REVIEWED, STATES, read_page, read_wish
 from webapp.sent_files import sent_file
 
 router = Router(tags=["images"])
@@ -107,42 +104,29 @@ class ImageFilters(Schema):
 
     classifier: str | None = None
     label: str | None = None
-    state: Annotated[str | None, Field(pattern="^(queued|claimed|done|failed)$")] = None
+    state: Annotated[str | None, Field(pattern=f"^({'|'.join(STATES)})$")] = None
+    reviewed: Annotated[str | None, Field(pattern=f"^({'|'.join(REVIEWED)})$")] = None
     model: str | None = None
     min_confidence: Annotated[float | None, Field(ge=0, le=1)] = None
+    source: Annotated[str | None, Field(pattern=f"^({'|'.join(Image.Source.values)})$")] = None
+    name: Annotated[str | None, Field(max_length=255, description="Part of the file's name")] = None
     cursor: str | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
 @router.get("/images", response={200: ImagePageOut, **_ERRORS}, summary="List pictures, newest first")
 def list_images(request: HttpRequest, filters: Query[ImageFilters]) -> HttpResponse:
-    """`next_cursor` continues where this page ends; it is null on the last one."""
-    rows = _narrow(visible_images(request), filters)
-    if filters.cursor:
-        rows = rows.filter(id__lt=read_cursor(filters.cursor))
-    page = list(describable(rows).order_by("-id")[: filters.limit + 1])
-    more = len(page) > filters.limit
-    page = page[: filters.limit]
-    body = {
-        "images": [describe_image(image) for image in page],
-        "next_cursor": write_cursor(page[-1].id) if more else None,
-    }
-    return _json(body)
-
-
-def _narrow(rows: QuerySet[Image], filters: ImageFilters) -> QuerySet[Image]:
-    if filters.classifier:
-        rows = rows.filter(classifier=find_classifier(filters.classifier))
-    if filters.label:
-        rows = rows.filter(current_prediction__label__name=filters.label)
-    if filters.state:
-        rows = rows.filter(current_prediction__state=filters.state)
-    if filters.model:
-        identifier = parse_id(filters.model)
-        rows = rows.filter(current_prediction__model_version=identifier) if identifier else rows.none()
-    if filters.min_confidence is not None:
-        rows = rows.filter(current_prediction__confidence__gte=filters.min_confidence)
-    return rows
+    """`next_cursor` continues where this page ends; it is null on the last one. Where a label, a version or a rare
+    state is asked for, people who see everybody's pictures get those with the newest answers first."""
+    page = read_page(
+        visible_images(request),
+        read_wish(filters.dict()),
+        are_all=may_see_all_images(request.user),
+        cursor=filters.cursor or "",
+        limit=filters.limit,
+    )
+    images = [describe_image(image) for image in page.images]
+    return _json({"images": images, "next_cursor": page.next_cursor})
 
 
 ImageId = Annotated[str, Path(description="An image's id")]
