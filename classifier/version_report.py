@@ -140,7 +140,8 @@ def count_cell(version: ModelVersion, truth: int, answer: int) -> int:
         return int(matrix[truth][answer])
     if truth == answer:
         row = version.evaluation["per_label"][truth]
-        return round((row["recall"] or 0) * row["support"])
+        right: int = round((row["recall"] or 0) * row["support"])
+        return right
     pairs = version.evaluation.get("confused_pairs", [])
     return next((int(found) for row, column, found in pairs if (row, column) == (truth, answer)), 0)
 
