@@ -121,3 +121,11 @@ def test_a_killed_trainer_fails_its_run_and_a_cancel_ends_one(trainers: TrainSta
         )
         == []
     )
+
+
+def test_a_trainer_gives_way_to_predictions(trainers: TrainStack) -> None:
+    trainers.start_worker()
+    trainers.queue(400)
+    trainers.await_epochs(1)
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, trainers.trainer_pid()) == min(19, usual + 10)
