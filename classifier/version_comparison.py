@@ -12,6 +12,7 @@ from classifier.version_report import label_rows
 
 MINUS: Final = "\u2212"
 DASH: Final = "\u2013"
+MOST_LABELS: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`caution` says why the figures may not be set side by side; `labels` are sorted by how much recall changed."""
+    """`caution` says why the figures may not be set side by side; `labels`: those whose recall changed most."""
 
     other: ModelVersion
     figures: list[Pair]
@@ -60,7 +61,7 @@ def _compare_labels(version: ModelVersion, other: ModelVersion) -> list[Pair]:
     mine = {row.name: row.recall for row in label_rows(version)}
     names = list(dict.fromkeys([*mine, *theirs]))
     names.sort(key=lambda name: -abs((mine.get(name) or 0) - (theirs.get(name) or 0)))
-    return [_pair(name, mine.get(name), theirs.get(name), _share, 1) for name in names]
+    return [_pair(name, mine.get(name), theirs.get(name), _share, 1) for name in names[:MOST_LABELS]]
 
 
 def _caution(version: ModelVersion, other: ModelVersion) -> str:

@@ -14,6 +14,7 @@ from classifier.run_sentences import percent
 
 MOST_MATRIX_LABELS: Final = 30
 MOST_PAIRS: Final = 20
+MOST_LABEL_ROWS: Final = 150
 SHADES: Final = 8
 
 
@@ -98,6 +99,14 @@ def label_rows(version: ModelVersion) -> list[LabelRow]:
         )
         for place, entry in enumerate(version.evaluation.get("per_label", []))
     ]
+
+
+def weakest_label_rows(version: ModelVersion) -> list[LabelRow]:
+    """All labels in their order; of more than a page can hold, those recognised worst, the worst first."""
+    rows = label_rows(version)
+    if len(rows) <= MOST_LABEL_ROWS:
+        return rows
+    return sorted(rows, key=lambda row: 1.0 if row.f1 is None else row.f1)[:MOST_LABEL_ROWS]
 
 
 def confusion_rows(version: ModelVersion) -> list[MatrixRow]:

@@ -21,11 +21,11 @@ from classifier.version_figures import read_accuracy, read_target_curve
 from classifier.version_report import (
     confused_pairs,
     confusion_rows,
-    label_rows,
     measured_at,
     newest_live_change,
     pack_mark,
     verdict_numbers,
+    weakest_label_rows,
 )
 from webapp.access import may_promote, may_train
 
@@ -72,7 +72,8 @@ def describe_model_page(request: HttpRequest, version: ModelVersion, other_id: s
         "target_curve": read_target_curve(version),
         "verdict": version.verdict,
         "verdict_numbers": verdict_numbers(version.verdict),
-        "labels": label_rows(version),
+        "labels": weakest_label_rows(version),
+        "label_count": len(version.evaluation.get("per_label", [])),
         "confusion": confusion_rows(version),
         "pairs": confused_pairs(version),
         "page_data": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from classifier.models import ModelVersion
-from classifier.version_comparison import DASH, MINUS, compare_versions
+from classifier.version_comparison import DASH, MINUS, MOST_LABELS, compare_versions
 
 
 def version(number: int, **figures: Any) -> ModelVersion:
@@ -46,6 +46,13 @@ def test_the_label_that_changed_most_comes_first_and_labels_may_differ() -> None
         ("bird", DASH),
         ("cat", f"{MINUS}5.0"),
     ]
+
+
+def test_of_very_many_labels_those_that_changed_most_are_compared() -> None:
+    mine = version(2, accuracy=0.9, recalls={f"label {place}": place / 100 for place in range(100)})
+    theirs = version(1, accuracy=0.9, recalls={f"label {place}": 0.0 for place in range(100)})
+    labels = compare_versions(mine, theirs).labels
+    assert [pair.name for pair in labels] == [f"label {place}" for place in range(99, 99 - MOST_LABELS, -1)]
 
 
 def test_it_says_when_the_pictures_were_others() -> None:

@@ -56,6 +56,17 @@ def test_many_labels_have_a_list_instead_of_a_table() -> None:
     assert "cells/1/0/" in text
 
 
+def test_of_very_many_labels_the_worst_are_shown() -> None:
+    names = [f"label {place}" for place in range(200)]
+    version = version_of(make_measured_classifier(slug="many", labels=names), 2)
+    version.evaluation["per_label"][180]["f1"] = 0.1
+    version.save(update_fields=["evaluation"])
+    text = page(client_with(), version)
+    assert "The 150 of 200 labels that are recognised worst." in text
+    rows = text[text.index('<table class="table labels">') :].split('<th scope="row">')
+    assert rows[1].startswith("label 180<")
+
+
 def test_many_labels_have_a_page_for_each_field_all_the_same() -> None:
     version = version_of(make_measured_classifier(slug="many", labels=[f"label {place}" for place in range(31)]), 1)
     client = client_with()
