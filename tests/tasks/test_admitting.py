@@ -44,7 +44,7 @@ class Source:
 @pytest.fixture
 def by_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admitting, "WORTH_PROCESSES", 1)
-    monkeypatch.setattr(admitting, "count_cores", lambda: 2)
+    monkeypatch.setattr(admitting, "count_cores", lambda: 4)
 
 
 def test_processes_say_what_threads_say(by_processes: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,6 +53,28 @@ def test_processes_say_what_threads_say(by_processes: None, monkeypatch: pytest.
     assert found == list(admit_all(Source(), FILES))
     assert [file for file, _ in found] == FILES
     assert sum(isinstance(outcome, RejectedFile) for _, outcome in found) == 8 + 7
+
+
+@pytest.mark.parametrize(("cores", "files", "processes"), [(2, 80, None), (4, 79, None), (4, 80, 3), (64, 80, 8)])
+def test_processes_are_for_many_files_and_cores(
+    monkeypatch: pytest.MonkeyPatch, cores: int, files: int, processes: int | None
+) -> None:
+    asked: list[int | None] = []
+
+    def by_threads(source: Source, files: list[PictureFile]) -> list[object]:
+        asked.append(None)
+        return []
+
+    def by_processes(source: Source, files: list[PictureFile], count: int) -> list[object]:
+        asked.append(count)
+        return []
+
+    monkeypatch.setattr(admitting, "WORTH_PROCESSES", 80)
+    monkeypatch.setattr(admitting, "count_cores", lambda: cores)
+    monkeypatch.setattr(admitting, "_admit_by_threads", by_threads)
+    monkeypatch.setattr(admitting, "_admit_by_processes", by_processes)
+    list(admit_all(Source(), FILES[:files]))
+    assert asked == [processes]
 
 
 def test_a_storage_that_goes_away_ends_it(by_processes: None) -> None:
@@ -91,7 +113,7 @@ if __name__ == "__main__":
     django.setup()
     from tasks import admitting
     from tests.tasks.test_admitting import FILES, Source
-    admitting.WORTH_PROCESSES, admitting.count_cores = 1, lambda: 2
+    admitting.WORTH_PROCESSES, admitting.count_cores = 1, lambda: 4
     running = iter(admitting.admit_all(Source(), FILES))
     next(running)
     print("begun", flush=True)
