@@ -14,9 +14,10 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 
+from classifier.deletions import Asker
 from classifier.errors import NotAllowed, NotFound
 from classifier.identifiers import parse_id
-from classifier.models import Image
+from classifier.models import Deletion, Image
 from classifier.owners import Owner
 from classifier.presentation import describable
 from webapp.middleware import visitor_of
@@ -120,3 +121,22 @@ def get_image(request: HttpRequest, image_id: str) -> Image:
     if image is None:
         raise NotFound
     return image
+
+
+def get_deletable_image(request: HttpRequest, image_id: str) -> Image:
+    """One image that is the asker's own, or anybody's for people with the right; or NotFound."""
+    identifier = parse_id(image_id)
+    rows = Image.objects.all()
+    if not may_delete_images(request.user):
+        rows = rows.filter(owner=asking_owner(request).key)
+    image = describable(rows).filter(id=identifier).first() if identifier else None
+    if image is None:
+        raise NotFound
+    return image
+
+
+def deletion_asker(request: HttpRequest) -> Asker:
+    """Who a deletion's record names."""
+    if isinstance(request.user, User):
+        return Asker(Deletion.Asker.USER, request.user)
+    return Asker(Deletion.Asker.VISITOR)

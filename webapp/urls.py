@@ -12,8 +12,10 @@ from webapp.views import health, models
 from webapp.views.api_docs import api_docs
 from webapp.views.classifiers import classifier, classifiers, edit_classifier
 from webapp.views.datasets import dataset, dataset_picture
+from webapp.views.image_deletion import confirm_deletion
 from webapp.views.imports import cancel_import, import_part, import_state, start_import
 from webapp.views.one_time_login import one_time_login
+from webapp.views.review import review
 from webapp.views.schedule import schedule
 from webapp.views.training_run import cancel_training, training
 from webapp.views.trainings import trainings
@@ -30,6 +32,7 @@ urlpatterns = [
     path("classifiers/", classifiers, name="classifiers"),
     path("classifiers/<slug:slug>/", classifier, name="classifier"),
     path("classifiers/<slug:slug>/edit/", edit_classifier, name="classifier-edit"),
+    path("images/<str:image_id>/delete", confirm_deletion, name="image-delete"),
     path("imports/", start_import, name="imports"),
     path("imports/parts/<uuid:upload>/<int:number>/", import_part, name="import-part"),
     path("imports/<str:job_id>/", import_state, name="import"),
@@ -49,6 +52,7 @@ urlpatterns = [
     path("training/", trainings, name="trainings"),
     path("training/<str:run_id>/", training, name="training"),
     path("training/<str:run_id>/cancel/", cancel_training, name="cancel-training"),
+    path("review/", review, name="review"),
     path("admin/", admin.site.urls),
     path("healthz/live", health.live),
     path("healthz/ready", health.ready),

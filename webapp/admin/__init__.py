@@ -5,9 +5,9 @@ Idempotency keys are not shown: they are answers kept for a day, of no use to a 
 
 from django.contrib import admin
 
-from webapp.admin import classifiers, images, model_versions, predictions, training, workers
+from webapp.admin import classifiers, deletions, images, model_versions, predictions, training, workers
 
-__all__ = ["classifiers", "images", "model_versions", "predictions", "training", "workers"]
+__all__ = ["classifiers", "deletions", "images", "model_versions", "predictions", "training", "workers"]
 
 admin.site.site_header = "Whatsit"
 admin.site.site_title = "Whatsit"

@@ -6,12 +6,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from classifier.models import Image, Prediction
 from classifier.presentation import describable, describe_prediction
 from webapp.admin import rendering
 from webapp.admin.asking import ask_for, too_many
+from webapp.admin.deleting import delete_chosen
 from webapp.admin.filters import PeriodFilter
 from webapp.admin.long_lists import LongListAdmin
 from webapp.admin.read_only import ReadOnlyInline
@@ -66,7 +67,7 @@ class ImageAdmin(LongListAdmin):
     list_filter = ("classifier", PeriodFilter)
     search_fields = ("id",)
     search_help_text = HINT
-    actions = ("ask_again",)
+    actions = ("ask_again", "delete_everywhere")
     inlines = (PredictionsOfImage,)
     fieldsets = (
         (None, {"fields": ANSWER}),
@@ -93,6 +94,14 @@ class ImageAdmin(LongListAdmin):
     def ask_again(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
         if not too_many(request, queryset):
             ask_for(request, ((image, None) for image in queryset))
+
+    def has_remove_permission(self, request: HttpRequest) -> bool:
+        """Whether "Delete everywhere" is offered."""
+        return self.user_may(request, "delete_image")
+
+    @admin.action(description="Delete everywhere", permissions=["remove"])
+    def delete_everywhere(self, request: HttpRequest, queryset: QuerySet[Image]) -> HttpResponse | None:
+        return delete_chosen(request, self, queryset)
 
     @admin.display(description="picture")
     def small_picture(self, image: Image) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from webapp.api import classifiers, images, reviews
+from webapp.api import classifiers, deletions, images, reviews
 from webapp.api.errors import install_error_handlers
 from webapp.api.identity import identify
 
@@ -18,6 +18,7 @@ api = NinjaAPI(
     auth=[identify],
 )
 install_error_handlers(api)
+deletions.add_deletion(images.router)
 api.add_router("", images.router)
 api.add_router("", classifiers.router)
 api.add_router("", reviews.router)
