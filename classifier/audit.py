@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from classifier.models import AuditDraw, Classifier, ModelVersion
+from classifier.models import AuditDraw, Classifier, Image, ModelVersion
 from classifier.prepared_inserts import insert_rows
 
 SHARES_KEPT_SECONDS: Final = 10.0
@@ -30,7 +30,10 @@ class Finished:
 
 
 def draw_for_audit(version_id: UUID, finished: Sequence[Finished]) -> int:
-    """Draw each prediction once, by chance alone; inside the transaction that stores them. Returns how many."""
+    """Draw each prediction once, by chance alone; inside the transaction that stores them. Returns how many.
+
+    Images that were reviewed before are no part of what is estimated: a model answers well what it was taught.
+    """
     classifier_id, sure_share, unsure_share = _read_shares(version_id)
     moment = timezone.now()
     draws = [
@@ -48,6 +51,10 @@ def draw_for_audit(version_id: UUID, finished: Sequence[Finished]) -> int:
         for share in [unsure_share if each.unsure else sure_share]
         if _random.random() < share
     ]
+    if draws:
+        drawn = [draw.image_id for draw in draws]
+        known = set(Image.objects.filter(id__in=drawn).exclude(review_state="").values_list("id", flat=True))
+        draws = [draw for draw in draws if draw.image_id not in known]
     insert_rows(draws)
     return len(draws)
 

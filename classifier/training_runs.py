@@ -19,6 +19,7 @@ from classifier.errors import Conflict, NotFound
 from classifier.identifiers import parse_id
 from classifier.models import Classifier, ModelVersion, TrainingRun
 from classifier.training_news import tell_epoch, tell_log, tell_state
+from classifier.reviewed_examples import freeze_examples
 from classifier.training_snapshots import Snapshot, digest_of
 from classifier.write_transactions import write_transaction
 
@@ -73,7 +74,7 @@ def request_run(
     fail_silent_runs(classifier=classifier)
     try:
         with write_transaction():
-            return TrainingRun.objects.create(
+            run = TrainingRun.objects.create(
                 classifier=classifier,
                 name=name[:120],
                 settings=dict(options),
@@ -82,6 +83,8 @@ def request_run(
                 source=source,
                 requested_by=user,
             )
+            freeze_examples(run=run, examples=snapshot.reviewed)
+            return run
     except IntegrityError as problem:
         raise Conflict(f"Classifier {classifier.slug} is in training already. Wait for it, or cancel it.") from problem
 

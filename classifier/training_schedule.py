@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from classifier.errors import Refused
 from classifier.models import Classifier, Dataset, GatePolicy, TrainingRun
+from classifier.reviewed_examples import count_unlearned
 from classifier.write_transactions import write_transaction
 
 State = TrainingRun.State
@@ -90,7 +91,8 @@ def count_new_examples(classifier: Classifier) -> int:
 
     These are the pictures of datasets that the newest finished or active run's snapshot does not list, all of them
     where there was no such run; a failed or cancelled run taught nothing. Pictures are counted as their datasets do:
-    one that two datasets share counts in both. Every reader of "new" asks here, so that reviewed images can join.
+    one that two datasets share counts in both. Reviewed images count where the run did not have them under the label
+    that reviewers agree on now.
     """
     learned = classifier.training_runs.filter(state__in=[State.DONE, State.QUEUED, State.RUNNING])
     return _count_outside(classifier, learned.order_by("-created_at").first())
@@ -178,9 +180,9 @@ def _has_enough_examples(classifier: Classifier, now: datetime) -> bool:
 
 
 def _count_outside(classifier: Classifier, run: TrainingRun | None) -> int:
-    """Pictures of datasets that the run's snapshot does not list."""
+    """Pictures of datasets that the run's snapshot does not list, and reviewed images that it did not learn as such."""
     datasets = Dataset.objects.filter(classifier=classifier).exclude(id__in=list(_datasets_of(run)))
-    return datasets.aggregate(total=Sum("image_count"))["total"] or 0
+    return (datasets.aggregate(total=Sum("image_count"))["total"] or 0) + count_unlearned(classifier, run)
 
 
 def _datasets_of(run: TrainingRun | None) -> Iterator[str]:

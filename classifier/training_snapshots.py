@@ -11,6 +11,7 @@ from typing import Any
 from classifier.datasets import find_dataset
 from classifier.errors import Refused
 from classifier.models import Classifier, Dataset
+from classifier.reviewed_examples import ReviewedExample, settled_examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +19,17 @@ class Snapshot:
     """Frozen: `description` is what the run's row stores, `fingerprint` stands for data and label order."""
 
     datasets: list[Dataset]
+    reviewed: list[ReviewedExample]
     labels: list[str]
     description: dict[str, Any]
     fingerprint: str
 
 
 def take_snapshot(*, classifier: Classifier, dataset_names: Sequence[str] = ()) -> Snapshot:
-    """All datasets of the classifier, or the named ones. Raises NotFound, Refused for too little to learn."""
+    """All datasets of the classifier, or the named ones, and all that reviewers agree on.
+
+    Raises NotFound, Refused for too little to learn.
+    """
     if dataset_names:
         found = {
             dataset.id: dataset
@@ -34,24 +39,31 @@ def take_snapshot(*, classifier: Classifier, dataset_names: Sequence[str] = ()) 
         datasets = sorted(found.values(), key=lambda dataset: dataset.digest)
     else:
         datasets = list(Dataset.objects.filter(classifier=classifier).order_by("digest"))
-    if not datasets:
+    reviewed = settled_examples(classifier)
+    if not datasets and not reviewed:
         raise Refused(
             "malformed_request",
             f"Classifier {classifier.slug} has no pictures yet. Import some: manage.py import_images NAME PATH "
             f"--classifier {classifier.slug}",
         )
-    present = {label for dataset in datasets for label in dataset.labels}
+    present = {label for dataset in datasets for label in dataset.labels} | {each.label for each in reviewed}
     labels = [name for name in classifier.labels.values_list("name", flat=True) if name in present]
     if len(labels) < 2:
         raise Refused("malformed_request", f"Training needs at least two labels; there is only “{labels[0]}”.")
-    identity = {"datasets": [dataset.digest for dataset in datasets], "reviews": [], "labels": labels}
+    identity = {"datasets": [dataset.digest for dataset in datasets], "reviews": _identify(reviewed), "labels": labels}
     fingerprint = digest_of(identity)
     described = [
         {"id": str(dataset.id), "name": dataset.name, "digest": dataset.digest, "images": dataset.image_count}
         for dataset in datasets
     ]
     description = {**identity, "datasets": described, "fingerprint": fingerprint}
-    return Snapshot(datasets, labels, description, fingerprint)
+    return Snapshot(datasets, reviewed, labels, description, fingerprint)
+
+
+def _identify(reviewed: Sequence[ReviewedExample]) -> list[object]:
+    """`[how many, digest of their contents and labels]`; which images they are stands in the run's example rows."""
+    said = sorted({(example.content, example.label) for example in reviewed})
+    return [len(said), digest_of(said)] if said else []
 
 
 def datasets_of_snapshot(description: Mapping[str, Any]) -> list[Dataset]:

@@ -74,15 +74,18 @@ class _Facts:
     parts: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
 
 
-def select_examples(folders: Sequence[Path], labels: Sequence[str]) -> Selection:
+def select_examples(folders: Sequence[Path], labels: Sequence[str], *, corrections: Path | None = None) -> Selection:
     """Sort the pictures of packed datasets into the parts of a run whose labels may be `labels`, in their order.
 
     The split follows from content. Holdout wins over validation and validation over train: whatever equals a picture
     of the stronger part, or is its near duplicate, is left out of the weaker one. A label without a training picture
-    is no label of the run, and its pictures are left out. Raises DatasetError.
+    is no label of the run, and its pictures are left out. `corrections` is one of the folders, whose word on a picture
+    stands against all others. Raises DatasetError.
     """
     facts = [each for folder in folders for each in _read_facts(folder, labels)]
     left_out: Counter[str] = Counter()
+    if corrections is not None:
+        _leave_out_corrected(facts, corrections, left_out)
     for strong, weak in ((2, 1), (2, 0), (1, 0)):
         _leave_out_known(facts, strong, weak, left_out)
     used = {label for each in facts for label in each.labels[each.parts == 0].tolist() if label >= 0}
@@ -99,6 +102,18 @@ def select_examples(folders: Sequence[Path], labels: Sequence[str]) -> Selection
         shards.append(ShardChoice(each.folder, each.index, each.entry, each.parts, numbers, contents))
     names = [labels[label] for label in kept]
     return Selection(names, shards, {name: count for name, count in left_out.items() if count}, _count(shards, names))
+
+
+def parts_by_content(selection: Selection, folder: Path) -> dict[str, str]:
+    """`{hex content: train | validation | holdout | left_out}` of one folder's pictures."""
+    names = [*map(str, ORDER), "left_out"]
+    found: dict[str, str] = {}
+    for choice in selection.shards:
+        if choice.folder == folder:
+            with np.load(folder / choice.entry.name, allow_pickle=False) as stored:
+                contents = [bytes(content).hex() for content in stored["contents"]]
+            found.update(zip(contents, (names[part] for part in choice.parts.tolist()), strict=True))
+    return found
 
 
 def refuse_too_small(selection: Selection) -> None:
@@ -175,6 +190,18 @@ def _read_facts(folder: Path, labels: Sequence[str]) -> Iterator[_Facts]:
         ]
         facts.parts = np.asarray([ORDER.index(split) for split in splits], np.int8)
         yield facts
+
+
+def _leave_out_corrected(facts: Sequence[_Facts], corrections: Path, left_out: Counter[str]) -> None:
+    """Pictures of other folders that the corrections hold too: the newer word counts, in whatever part it falls."""
+    corrected = {content for each in facts if each.folder == corrections for content in each.contents}
+    for each in facts:
+        if each.folder == corrections:
+            continue
+        for place in np.flatnonzero(each.parts != LEFT_OUT).tolist():
+            if each.contents[place] in corrected:
+                each.parts[place] = LEFT_OUT
+                left_out["reviewed_since"] += 1
 
 
 def _leave_out_known(facts: Sequence[_Facts], strong: int, weak: int, left_out: Counter[str]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import structlog
@@ -58,7 +60,15 @@ def evaluate_version(
     What is stored tells what changed against the live version (for the live one: against the one that it replaced).
     Raises NotFound, Refused where there is nothing to measure on or the version does not load, StorageUnavailable.
     """
-    selection = select_holdout(classifier=version.classifier, dataset_names=dataset_names)
+    with TemporaryDirectory(prefix="whatsit-evaluation-") as folder:
+        reviewed = None if dataset_names else Path(folder) / "reviewed"
+        selection = select_holdout(classifier=version.classifier, dataset_names=dataset_names, reviewed=reviewed)
+        return _measure(version, selection, dataset_names, on_progress)
+
+
+def _measure(
+    version: ModelVersion, selection: Selection, dataset_names: Sequence[str], on_progress: OnProgress
+) -> Evaluation:
     if not selection.count(Split.HOLDOUT):
         raise Refused("malformed_request", "No picture fell to the holdout, so there is nothing to measure on.")
     result = answer_holdout(load_version(version), selection, on_progress=on_progress)

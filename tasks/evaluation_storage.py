@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 
 from classifier.evaluations import store_evaluation
+from classifier.identifiers import parse_id
 from classifier.models import Dataset, ModelVersion
 from ml.data_types import Split
 from ml.datasets import DatasetError
@@ -48,9 +48,9 @@ def keep_evaluation(
 
 
 def dataset_names(selection: Selection) -> list[str]:
-    """The datasets that gave the pictures, by name."""
-    folders = {choice.folder.name for choice in selection.shards}
-    return sorted(Dataset.objects.filter(id__in=[UUID(name) for name in folders]).values_list("name", flat=True))
+    """The datasets that gave the pictures, by name; reviewed images come from none."""
+    ids = {found for choice in selection.shards if (found := parse_id(choice.folder.name))}
+    return sorted(Dataset.objects.filter(id__in=ids).values_list("name", flat=True))
 
 
 def digest_holdout(selection: Selection) -> str:

@@ -17,6 +17,7 @@ from ml.errors import MlError
 from ml.training_examples import Selection, select_examples
 from tasks.evaluation_storage import Opponent, keep_evaluation
 from tasks.holdout_answers import OnProgress, answer_holdout, load_predictor
+from tasks.reviewed_packing import pack_reviewed
 
 
 def judge_version(
@@ -59,11 +60,19 @@ def answer_as_opponent(
     return Opponent(version, answer_holdout(predictor, selection, on_progress=on_progress))
 
 
-def select_holdout(*, classifier: Classifier, dataset_names: Sequence[str] = ()) -> Selection:
-    """The examples of the classifier's datasets as a run would sort them now. Raises NotFound, Refused."""
+def select_holdout(
+    *, classifier: Classifier, dataset_names: Sequence[str] = (), reviewed: Path | None = None
+) -> Selection:
+    """The examples of the classifier's datasets as a run would sort them now. Raises NotFound, Refused.
+
+    With `reviewed`, a folder that does not exist yet and must live as long as the answer, the reviewed images too.
+    """
     snapshot = take_snapshot(classifier=classifier, dataset_names=dataset_names)
     try:
         folders = [fetch_dataset(dataset, dataset_cache_dir()) for dataset in snapshot.datasets]
-        return select_examples(folders, snapshot.labels)
+        if reviewed is None or not snapshot.reviewed:
+            return select_examples(folders, snapshot.labels)
+        pack_reviewed(snapshot.reviewed, reviewed)
+        return select_examples([*folders, reviewed], snapshot.labels, corrections=reviewed)
     except (MlError, DatasetDamaged) as problem:
         raise Refused("malformed_request", str(problem)) from problem

@@ -21,6 +21,7 @@ from classifier.model_registry import register_version
 from classifier.models import ModelVersion, TrainingRun
 from classifier.promotion_gate import Verdict
 from classifier.promotions import PromotionMode, apply_verdict
+from classifier.reviewed_examples import frozen_examples, record_parts
 from classifier.training_checkpoints import fetch_checkpoint, forget_checkpoint, save_checkpoint
 from classifier.training_queue import is_active, is_cancel_requested, release_run
 from classifier.training_runs import (
@@ -38,11 +39,12 @@ from ml.data_types import Progress, TrainingData
 from ml.errors import MlError
 from ml.packed_pictures import stream_training_data
 from ml.recipes import RecipeChoice
-from ml.training_examples import Selection, load_training_data, refuse_too_small, select_examples
+from ml.training_examples import Selection, load_training_data, parts_by_content, refuse_too_small, select_examples
 from ml.training_settings import TrainingSettings
 from tasks.feature_storage import feature_store
 from tasks.judging import judge_version
 from tasks.recipe_choice import choose_preprocessing, choose_run_recipe, choose_settings
+from tasks.reviewed_packing import pack_reviewed
 from tasks.run_keeper import RunKeeper
 from tasks.training_folders import weights_folder, work_folder
 from tasks.training_options import RunOptions
@@ -139,7 +141,7 @@ class _Trainer:
         self.checkpoint = Path()
 
     def train(self, folder: Path) -> TrainingReport:
-        selection = self._select()
+        selection = self._select(folder / "reviewed")
         choice = choose_run_recipe(self.options, selection, weights_folder())
         data = self._load(selection, choice)
         artifact = folder / "artifact"
@@ -155,13 +157,21 @@ class _Trainer:
         self._log(f"v{version.number}: {' '.join(verdict.sentences)}")
         return TrainingReport(self.run.id, version, stage, verdict, version.metrics)
 
-    def _select(self) -> Selection:
+    def _select(self, reviewed: Path) -> Selection:
         folders = []
         datasets = datasets_of_snapshot(self.run.snapshot)
         for place, dataset in enumerate(datasets):
             self._tell("fetching", place / len(datasets), f"fetching dataset {dataset.name}")
             folders.append(fetch_dataset(dataset, dataset_cache_dir()))
-        selection = select_examples(folders, self.run.snapshot["labels"])
+        examples = frozen_examples(self.run.id)
+        if examples:
+            pack_reviewed(
+                examples, reviewed, on_progress=lambda done, total: self._tell_count("collecting", done, total)
+            )
+            folders.append(reviewed)
+        selection = select_examples(folders, self.run.snapshot["labels"], corrections=reviewed if examples else None)
+        if examples:
+            record_parts(run_id=self.run.id, parts=parts_by_content(selection, reviewed))
         refuse_too_small(selection)
         describe_data(self.claimed, counts={"counts": selection.counts, "left_out": selection.left_out})
         return selection

@@ -136,7 +136,9 @@ class TrainingExample(models.Model):
     )
     image = models.ForeignKey("classifier.Image", on_delete=models.CASCADE, related_name="training_examples")
     label = models.ForeignKey("classifier.Label", on_delete=models.PROTECT, related_name="+")
-    part = models.CharField(max_length=10, choices=Part.choices)
+    part = models.CharField(
+        max_length=10, choices=Part.choices, blank=True, default="", help_text="Empty until the run has sorted it."
+    )
 
     class Meta:
         ordering = ["-id"]
