@@ -113,6 +113,12 @@ def release_images(*, image_ids: Sequence[UUID], user: User) -> int:
         )
 
 
+def release_all(*, user: User) -> None:
+    """Hand back whatever this reviewer holds."""
+    with write_transaction():
+        Image.objects.filter(review_lease_user=user).update(review_lease_user=None, review_lease_until=None)
+
+
 def count_waiting(classifier: Classifier, *, at_most: int = 10_000) -> int:
     """Images without a review; counting ends at `at_most`, so that a long queue costs no more than that."""
     rows = Image.objects.filter(classifier=classifier, usefulness__isnull=False).order_by()
