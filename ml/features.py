@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,11 +16,11 @@ from ml.data_types import Pictures, Pixels
 from ml.feature_cache import FeatureCache, Features, FeatureStore
 from ml.inference import compile_logits
 from ml.network_parts import PENULTIMATE
-from ml.packed_pictures import PackedPictures
+from ml.packed_pictures import PackedPictures, allocate
 from ml.preprocessing import Preprocessing
 
 BATCH = 32
-PACK = 1024
+PACK, PACK_BYTES = 1024, 32 * 1024 * 1024
 SPACE_VERSION = 1
 OnPicture = Callable[[int], None]
 
@@ -45,14 +46,22 @@ class FeatureExtractor:
         """
         return self.extract_views(images, mirrored=False, on_picture=on_picture)[:, 0]
 
-    def extract_views(self, images: Pictures, *, mirrored: bool, on_picture: OnPicture = lambda done: None) -> Features:
+    def extract_views(
+        self,
+        images: Pictures,
+        *,
+        mirrored: bool,
+        on_picture: OnPicture = lambda done: None,
+        scratch: Path | None = None,
+    ) -> Features:
         """As `extract`, of each picture and, if `mirrored`, its mirror image too: float16 (n, views, features).
 
-        Each picture is read once, and only if a view of it is unknown; no more than a batch is in memory.
+        Each picture is read once, and only if a view of it is unknown; no more than a batch is in memory. Very many
+        features lie in a file in `scratch`, see `packed_pictures.allocate`.
         """
         views = 2 if mirrored else 1
         keys = [key for view in range(views) for key in picture_keys(images, mirrored=view == 1)]
-        features = np.zeros((len(keys), self.width), np.float16)
+        features = allocate((len(keys), self.width), np.float16, scratch)
         found = np.zeros(len(keys), bool) if self._cache is None else self._cache.fill(keys, features)
         first: dict[bytes, int] = {}
         for place in np.flatnonzero(~found).tolist():
@@ -77,7 +86,8 @@ class FeatureExtractor:
         on_picture(done)
         count = len(images)
         by_view = wanted.reshape(len(features), count)
-        for pack in split(np.flatnonzero(by_view.any(axis=0)), PACK):
+        pack_size = max(BATCH, min(PACK, PACK_BYTES // (2 * self.width * len(features))))
+        for pack in split(np.flatnonzero(by_view.any(axis=0)), pack_size):
             for part in split(pack, BATCH):
                 pictures = images[part]
                 for view, chosen in enumerate(by_view[:, part]):

@@ -24,7 +24,7 @@ from ml.transfer_network import LOGITS, add_head, dense_name
 
 NORM_EPSILON, SMALLEST_VARIANCE = 1e-3, 1e-12
 """Added to a feature's variance, the first as a share of the mean variance: one that never moves stays small."""
-ROWS = 1024
+ROWS, ROW_VALUES = 1024, 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ class Standardisation:
     @classmethod
     def of(cls, examples: FeatureSet) -> Standardisation:
         """In two passes over (n, views, f), so that memory stays small and precision does not suffer."""
-        parts = range(0, len(examples), ROWS)
+        rows = count_rows(examples.features)
         count = len(examples) * examples.features.shape[1]
-        pieces = [examples.features[start : start + ROWS] for start in parts]
+        pieces = [examples.features[start : start + rows] for start in range(0, len(examples), rows)]
         mean = sum(piece.sum(axis=(0, 1), dtype=np.float64) for piece in pieces) / count
         variance = sum(np.square(piece - mean).sum(axis=(0, 1)) for piece in pieces) / count
         scale = 1 / np.sqrt(variance + NORM_EPSILON * variance.mean() + SMALLEST_VARIANCE)
@@ -178,14 +178,20 @@ def apply_head(weights: dict[str, NDArray[np.float32]], features: Features) -> N
     outputs = weights[f"{LOGITS}/bias"].shape[0]
     logits = np.zeros((len(features), outputs), np.float32)
     depth = sum(name.startswith("dense") for name in weights) // 2
-    for start in range(0, len(features), ROWS):
-        values = features[start : start + ROWS].astype(np.float32)
+    rows = count_rows(features)
+    for start in range(0, len(features), rows):
+        values = features[start : start + rows].astype(np.float32)
         for place in range(depth):
             layer = dense_name(place)
             values = np.maximum(values @ weights[f"{layer}/kernel"] + weights[f"{layer}/bias"], 0)
         answers = values @ weights[f"{LOGITS}/kernel"] + weights[f"{LOGITS}/bias"]
-        logits[start : start + ROWS] = answers.mean(axis=1)
+        logits[start : start + rows] = answers.mean(axis=1)
     return logits
+
+
+def count_rows(features: Features) -> int:
+    """How many pictures (of n, views, f) are worked on at once, so that wide features do not fill the memory."""
+    return max(1, min(ROWS, ROW_VALUES // math.prod(features.shape[1:])))
 
 
 def describe_head(run: HeadRun) -> dict[str, Any]:

@@ -83,18 +83,23 @@ def stream_training_data(selection: Selection, preprocessing: Preprocessing, *, 
 
 
 def unpack(pictures: Pictures, scratch: Path | None, most_bytes: int = UNPACKED_BYTES) -> Pixels:
-    """All of them for reading in any order: an array as it is, packed ones in memory or in a nameless file.
-
-    The file lies in the folder `scratch` and is gone with the array, or with the process.
-    """
+    """All of them for reading in any order: an array as it is, packed ones by `allocate`."""
     if isinstance(pictures, np.ndarray):
         return pictures
-    target: NDArray[np.uint8]
-    if math.prod(pictures.shape) <= most_bytes:
-        target = np.empty(pictures.shape, np.uint8)
-    else:
-        with tempfile.TemporaryFile(dir=scratch) as file:
-            target = np.memmap(file, np.uint8, "w+", shape=pictures.shape)
+    target = allocate(pictures.shape, np.uint8, scratch, most_bytes)
     for start in range(0, len(pictures), UNPACK_BATCH):
         target[start : start + UNPACK_BATCH] = pictures[start : start + UNPACK_BATCH]
     return target
+
+
+def allocate(
+    shape: tuple[int, ...], kind: type[np.generic], scratch: Path | None, most_bytes: int = UNPACKED_BYTES
+) -> NDArray[Any]:
+    """An array of zeros: in memory, or above `most_bytes` in a file without a name that memory maps.
+
+    The file lies in the folder `scratch` (None: the system's) and is gone with the array, or with the process.
+    """
+    if math.prod(shape) * np.dtype(kind).itemsize <= most_bytes:
+        return np.zeros(shape, kind)
+    with tempfile.TemporaryFile(dir=scratch) as file:
+        return np.memmap(file, kind, "w+", shape=shape)

@@ -115,7 +115,10 @@ class TransferRun:
     ) -> FeatureSet:
         """One part's features with the views it needs, telling how far it is."""
         features = extractor.extract_views(
-            part.images, mirrored=mirrored, on_picture=lambda done: self.tell(before + done, total)
+            part.images,
+            mirrored=mirrored,
+            on_picture=lambda done: self.tell(before + done, total),
+            scratch=None if self.checkpoint is None else self.checkpoint.parent,
         )
         return FeatureSet(features, part.labels)
 

@@ -89,6 +89,15 @@ def test_weights_of_labels_reach_their_examples() -> None:
     np.testing.assert_allclose(weights, np.where(answers[:, 0] == 1, 2 / 3, 2), rtol=1e-5)
 
 
+def test_wide_features_are_worked_on_in_smaller_pieces_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = fit(replace(SMALL_TRANSFER, epochs=1))
+    features = draw_features(100, 3, views=2)
+    expected, mean = apply_head(run.best, features.features), Standardisation.of(features).mean
+    monkeypatch.setattr("ml.heads.ROW_VALUES", 36)
+    np.testing.assert_allclose(apply_head(run.best, features.features), expected, rtol=1e-5)
+    np.testing.assert_allclose(Standardisation.of(features).mean, mean, rtol=1e-6)
+
+
 def test_standardised_features_have_mean_0_and_spread_1_and_a_constant_one_stays_small() -> None:
     examples = draw_features(500, 3, views=2)
     examples.features[..., 5] = 7

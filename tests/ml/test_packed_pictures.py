@@ -14,7 +14,7 @@ from ml.datasets import DatasetError
 from ml.feature_cache import FolderStore
 from ml.features import FeatureExtractor
 from ml.network_parts import PENULTIMATE
-from ml.packed_pictures import PackedPictures, stream_training_data, unpack
+from ml.packed_pictures import PackedPictures, allocate, stream_training_data, unpack
 from ml.preprocessing import Preprocessing
 from ml.shards import PackedExample, ShardWriter
 from ml.splits import content_digest
@@ -131,6 +131,18 @@ def test_unpacked_pictures_lie_in_memory_or_in_a_file_without_a_name(
     unpacked = unpack(images, tmp_path, most_bytes)
     assert isinstance(unpacked, np.memmap) == (most_bytes == 0)
     np.testing.assert_array_equal(unpacked, images[:])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_features_too_many_for_memory_are_the_same(
+    selection: Selection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = train_part(stream_training_data(selection, INPUT, fingerprint="f"))
+    expected = make_extractor(16).extract_views(images, mirrored=True)
+    monkeypatch.setattr("ml.features.allocate", lambda shape, kind, scratch: allocate(shape, kind, scratch, 0))
+    found = make_extractor(16).extract_views(images, mirrored=True, scratch=tmp_path)
+    assert isinstance(found, np.memmap)
+    np.testing.assert_array_equal(found, expected)
     assert list(tmp_path.iterdir()) == []
 
 
