@@ -21,6 +21,7 @@ from typing import Final
 from classifier.errors import StorageUnavailable
 from classifier.object_storage import BadObjectKey, ObjectMissing, read_object, stat_object, write_verified
 
+PREFIX: Final = "models/"
 MANIFEST: Final = "manifest.json"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
@@ -42,8 +43,8 @@ def save_artifact_folder(folder: Path) -> str:
     digest = hashlib.sha256(manifest).hexdigest()
     files = _read_listed_files(_listed_files(manifest, digest), lambda name: _read_file(folder, name))
     for name, data in files.items():
-        write_verified(_key(digest, name), data)
-    write_verified(_key(digest, MANIFEST), manifest)
+        write_verified(stored_key(digest, name), data)
+    write_verified(stored_key(digest, MANIFEST), manifest)
     return digest
 
 
@@ -52,7 +53,7 @@ def stored_size(digest: str, names: Iterable[str]) -> int:
     size = 0
     for name in names:
         with suppress(ObjectMissing, BadObjectKey):
-            size += stat_object(_key(digest, name)).size
+            size += stat_object(stored_key(digest, name)).size
     return size
 
 
@@ -82,11 +83,11 @@ def fetch_artifact(digest: str, cache_dir: Path) -> Path:
 def _download(digest: str) -> dict[str, bytes]:
     def read(name: str) -> bytes:
         try:
-            if (size := stat_object(_key(digest, name)).size) > _MOST_FILE_BYTES:
+            if (size := stat_object(stored_key(digest, name)).size) > _MOST_FILE_BYTES:
                 raise ArtifactDamaged(
                     f"{name} of artifact {digest} has {size} bytes, more than a model's file can have."
                 )
-            return read_object(_key(digest, name))
+            return read_object(stored_key(digest, name))
         except ObjectMissing as problem:
             raise ArtifactDamaged(
                 f"Artifact {digest} is not complete in object storage: {name} is missing."
@@ -175,5 +176,6 @@ def _purge_side_folders(cache_dir: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _key(digest: str, name: str) -> str:
-    return f"models/{digest}/{name}"
+def stored_key(digest: str, name: str) -> str:
+    """Where a file of an artifact lies."""
+    return f"{PREFIX}{digest}/{name}"
