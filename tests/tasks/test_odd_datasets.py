@@ -303,5 +303,5 @@ def test_a_machine_too_small_for_the_training(
     def fail(*arguments: Any, **options: Any) -> NoReturn:
         raise trouble
 
-    monkeypatch.setattr("tasks.training_jobs.load_training_data", fail)
+    monkeypatch.setattr("tasks.trainer.load_training_data", fail)
     assert train().startswith(sentence)

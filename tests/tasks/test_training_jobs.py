@@ -16,7 +16,8 @@ from classifier.object_storage import list_objects
 from classifier.training_runs import UnchangedError, request_cancel
 from tasks.evaluating import evaluate_version, load_version
 from tasks.importing import import_pictures
-from tasks.training_jobs import RunStoppedError, TrainingReport, execute_run
+from tasks.trainer import RunStoppedError, TrainingReport
+from tasks.training_jobs import execute_run
 from tasks.training_options import read_options
 from tasks.training_requests import request_training
 from tests.dataset_makers import write_halves
@@ -144,7 +145,7 @@ def test_a_crash_marks_the_run_failed_with_the_reason(
     def crash(folder: Path) -> str:
         raise StorageUnavailable("The store is away.")
 
-    monkeypatch.setattr("tasks.training_jobs.save_artifact_folder", crash)
+    monkeypatch.setattr("tasks.trainer.save_artifact_folder", crash)
     with pytest.raises(StorageUnavailable):
         train(halves, epochs=1)
     run = only_run()

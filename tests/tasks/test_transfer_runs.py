@@ -10,7 +10,8 @@ from PIL import Image
 
 from classifier.models import Classifier, TrainingRun
 from tasks.importing import import_pictures
-from tasks.training_jobs import TrainingReport, execute_run
+from tasks.trainer import TrainingReport
+from tasks.training_jobs import execute_run
 from tasks.training_options import read_options
 from tasks.training_requests import request_training
 

@@ -21,7 +21,7 @@ from webapp.management.tethered import serve_the_worker
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from tasks.training_jobs import TrainingReport
+    from tasks.trainer import TrainingReport
 
 FLAGS = ("recipe", "backbone", "head", "image_size", "batch_size", "epochs", "seed", "datasets")
 GATE_FLAGS = ("promote", "policy", "margin")
