@@ -144,7 +144,7 @@ def _behind(relation: str, conditions: Q) -> Q:
     moved = Q(_connector=conditions.connector, _negated=conditions.negated)
     for child in conditions.children:
         moved.add(
-            _behind(relation, child) if isinstance(child, Q) else Q((f"{relation}__{child[0]}", child[1])),  # type: ignore[index, misc]
+            _behind(relation, child) if isinstance(child, Q) else Q((f"{relation}__{child[0]}", child[1])),  # type: ignore[index]
             conditions.connector,
         )
     return moved

@@ -12,9 +12,12 @@ from webapp.views import health, models
 from webapp.views.api_docs import api_docs
 from webapp.views.classifiers import classifier, classifiers, edit_classifier
 from webapp.views.datasets import dataset, dataset_picture
+from webapp.views.gallery import export_images, gallery, label_images
+from webapp.views.image import ask_image, image, review_image
 from webapp.views.image_deletion import confirm_deletion
 from webapp.views.imports import cancel_import, import_part, import_state, start_import
 from webapp.views.one_time_login import one_time_login
+from webapp.views.own_word import say_label
 from webapp.views.review import review
 from webapp.views.schedule import schedule
 from webapp.views.training_run import cancel_training, training
@@ -32,7 +35,14 @@ urlpatterns = [
     path("classifiers/", classifiers, name="classifiers"),
     path("classifiers/<slug:slug>/", classifier, name="classifier"),
     path("classifiers/<slug:slug>/edit/", edit_classifier, name="classifier-edit"),
+    path("images/<str:image_id>/label", say_label, name="say-label"),
     path("images/<str:image_id>/delete", confirm_deletion, name="image-delete"),
+    path("images/", gallery, name="gallery"),
+    path("images/export", export_images, name="export-images"),
+    path("images/label", label_images, name="label-images"),
+    path("images/<str:image_id>/", image, name="image"),
+    path("images/<str:image_id>/review", review_image, name="image-review"),
+    path("images/<str:image_id>/ask", ask_image, name="image-ask"),
     path("imports/", start_import, name="imports"),
     path("imports/parts/<uuid:upload>/<int:number>/", import_part, name="import-part"),
     path("imports/<str:job_id>/", import_state, name="import"),

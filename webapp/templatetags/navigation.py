@@ -50,6 +50,7 @@ class ShownEntry:
 
 ENTRIES = (
     Entry("Upload", "upload"),
+    Entry("Images", "gallery"),
     Entry("Review", "review", right=may_review, count=describe_waiting),
     Entry("Classifiers", "classifiers"),
     Entry("Training", "trainings"),
