@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
 from django.conf import settings
@@ -31,10 +31,18 @@ class ShownImage(TypedDict):
     thumbnail: str
     scores: list[ShownScore]
     is_waiting: bool
+    word_address: str
+    answer: str
+    labels: Sequence[str]
 
 
-def describe_sent_images(request: HttpRequest, ids: Sequence[str]) -> list[ShownImage]:
-    """The asker's own images among these ids, in the order of the ids; others are left out."""
+def describe_sent_images(
+    request: HttpRequest, ids: Sequence[str], labels: Mapping[str, Sequence[str]]
+) -> list[ShownImage]:
+    """The asker's own images among these ids, in the order of the ids; others are left out.
+
+    `labels` by the classifier's slug: what can be said of an answer.
+    """
     wanted = [identifier for text in ids[: settings.UPLOAD_MAX_FILES] if (identifier := parse_id(text))]
     if not wanted:
         return []
@@ -42,10 +50,10 @@ def describe_sent_images(request: HttpRequest, ids: Sequence[str]) -> list[Shown
         images = {image.id: image for image in describable(visible_images(request)).filter(id__in=wanted)}
     except NotAllowed:
         return []
-    return [_show(describe_image(images[identifier])) for identifier in wanted if identifier in images]
+    return [_show(describe_image(images[identifier]), labels) for identifier in wanted if identifier in images]
 
 
-def _show(image: ImageItem) -> ShownImage:
+def _show(image: ImageItem, labels: Mapping[str, Sequence[str]]) -> ShownImage:
     prediction = image["prediction"]
     shown: ShownImage = {
         "look": "waiting",
@@ -54,12 +62,16 @@ def _show(image: ImageItem) -> ShownImage:
         "thumbnail": reverse("api-v1:read_thumbnail", args=[image["id"]]),
         "scores": [],
         "is_waiting": image["state"] in {"queued", "claimed"},
+        "word_address": reverse("say-label", args=[image["id"]]),
+        "answer": "",
+        "labels": [],
     }
     if prediction and image["state"] == "failed":
         reason = (prediction["failure"] or {}).get("message", "")
         shown |= {"look": "trouble", "words": image["name"], "details": reason or "No answer came. Send it again."}
     elif prediction and prediction["scores"]:
         _add_answer(shown, prediction)
+        shown |= {"answer": prediction["label"] or "", "labels": labels.get(image["classifier"], [])}
     return shown
 
 

@@ -37,7 +37,8 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 def _show(request: HttpRequest, *, status: int = 200) -> HttpResponse:
     classifiers = list(Classifier.objects.order_by("-is_default", "created_at").prefetch_related("labels"))
-    sent_images = describe_sent_images(request, request.GET.getlist("image"))
+    labels = {entry.slug: [label.name for label in entry.labels.all()] for entry in classifiers}
+    sent_images = describe_sent_images(request, request.GET.getlist("image"), labels)
     may_upload = _may_upload(request)
     context = {
         "classifiers": classifiers,

@@ -2,13 +2,15 @@
 import { answerElements, isUnsure } from "./answer.js";
 import { element, iconButton } from "./dom.js";
 import { isAnswered, isAwaitingAnswer, isOnItsWay, isTrouble, Stage } from "./item.js";
+import { Question } from "./question.js";
 import { answerDetails, failureSentence, share } from "./words.js";
 
 export class Card {
   /**
    * @param {object} item
    * @param {{classifierName: (slug: string) => string, thumbnailUrl: (id: string) => string,
-   *          onRetry: (card: Card) => void, onRemove: (card: Card) => void}} context
+   *          onRetry: (card: Card) => void, onRemove: (card: Card) => void,
+   *          onSaid: (card: Card, sentence: string, image: object|null) => void}} context
    */
   constructor(item, context) {
     this.item = item;
@@ -21,7 +23,18 @@ export class Card {
     this.retryButton = this.button("again", "Try again", () => context.onRetry(this), true);
     this.removeButton = this.button("close", "Remove", () => context.onRemove(this), false);
     this.actions = element("div", { class: "card-actions" }, this.retryButton, this.removeButton);
-    this.root = element("li", { class: "card", tabIndex: -1 }, this.picture, this.body, this.actions);
+    this.question = new Question({
+      name: item.name,
+      onSaid: (sentence, image) => context.onSaid(this, sentence, image),
+    });
+    this.root = element(
+      "li",
+      { class: "card", tabIndex: -1 },
+      this.picture,
+      this.body,
+      this.actions,
+      this.question.root,
+    );
     this.showPicture();
     this.render();
   }
@@ -43,6 +56,7 @@ export class Card {
     this.removeButton.hidden = !(isOnItsWay(item) || [Stage.UNSENT, Stage.REFUSED].includes(item.stage));
     this.actions.hidden = this.retryButton.hidden && this.removeButton.hidden;
     this.nameRemoveButton(isOnItsWay(item) ? "Cancel" : "Remove");
+    this.showQuestion();
     this.showPicture();
     if (hadFocus && !this.root.contains(document.activeElement)) {
       this.root.focus({ preventScroll: true });
@@ -62,6 +76,14 @@ export class Card {
       return [this.progressLine(), this.progress, this.nameLine(item.name)];
     }
     return [element("p", { class: "card-words" }, waitingWords(item)), this.nameLine(item.name)];
+  }
+
+  showQuestion() {
+    if (isAnswered(this.item)) {
+      this.question.show(this.item.image);
+    } else {
+      this.question.hide();
+    }
   }
 
   nameLine(text) {

@@ -20,6 +20,7 @@ const cards = new CardList(document.getElementById("cards"), {
   thumbnailUrl: (id) => `${pageData.images_url}/${encodeURIComponent(id)}/thumbnail`,
   onRetry: retry,
   onRemove: remove,
+  onSaid: showSaid,
 });
 const queue = new SendingQueue({
   onChange: showChange,
@@ -119,6 +120,14 @@ async function retry(card) {
   } catch (problem) {
     item.sentence = problem.message;
     card.render();
+  }
+}
+
+/** What became of somebody's word on an answer; the image comes with it where it was taken. */
+function showSaid({ item }, sentence, image) {
+  announcer.say(`${item.name}: ${sentence}`);
+  if (image) {
+    live.take({ ...image, duplicate: item.isDuplicate });
   }
 }
 
