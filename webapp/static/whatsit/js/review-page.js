@@ -116,7 +116,7 @@ class ReviewPage {
     }
     if (entry.said === null) {
       this.done += 1;
-      this.queue.waiting = this.queue.waiting === null ? null : Math.max(0, this.queue.waiting - 1);
+      this.queue.reckon(-1);
       this.pace.note();
     }
     entry.said = word;
@@ -146,7 +146,7 @@ class ReviewPage {
     if (entry.said !== null) {
       entry.said = null;
       this.done -= 1;
-      this.queue.waiting = this.queue.waiting === null ? null : this.queue.waiting + 1;
+      this.queue.reckon(1);
     }
     this.history = this.history.filter((each) => each !== entry);
   }

@@ -20,6 +20,7 @@ export class ReviewQueue {
     this.entries = [];
     this.place = 0;
     this.waiting = pageData.waiting;
+    this.wordsSaid = 0;
     this.isAsking = false;
     this.isDry = false;
     this.lastActive = Date.now();
@@ -59,6 +60,12 @@ export class ReviewQueue {
     this.show();
   }
 
+  /** One fewer waits, or one more. */
+  reckon(change) {
+    this.wordsSaid += 1;
+    this.waiting = this.waiting === null ? null : Math.max(0, this.waiting + change);
+  }
+
   move(step) {
     const place = this.place + step;
     if (place >= 0 && place < this.entries.length) {
@@ -79,10 +86,14 @@ export class ReviewQueue {
   /** Shows it next, after the one that is being looked at: a key pressed just now must not meet another picture. */
   comesNext(entry) {
     const shown = this.current;
+    if (entry === shown) {
+      this.show();
+      return;
+    }
     this.entries = this.entries.filter((each) => each !== entry);
-    const place = shown && shown !== entry ? this.entries.indexOf(shown) + 1 : this.place;
-    this.entries.splice(place, 0, entry);
-    if (this.current !== shown || shown === null) {
+    this.place = shown ? this.entries.indexOf(shown) : this.entries.length;
+    this.entries.splice(this.place + (shown ? 1 : 0), 0, entry);
+    if (!shown) {
       this.show();
     }
   }
@@ -116,17 +127,20 @@ export class ReviewQueue {
     this.isAsking = true;
     this.askedAt = Date.now();
     const pending = this.listeners.pendingIds();
+    const wasQuiet = pending.length === 0;
+    const said = this.wordsSaid;
     const { status, body } = await takeEntries(TAKEN_AT_ONCE, [...this.open().map(({ id }) => id), ...pending]);
     this.isAsking = false;
     if (status === 200) {
-      this.take(body, new Set(pending).size);
+      // Counted while words were on their way, it may count them or not; what is reckoned here is better then.
+      this.take(body, wasQuiet && said === this.wordsSaid);
     } else if (this.current === null) {
       setTimeout(() => this.refill(), ASK_AGAIN_MS);
     }
   }
 
-  take({ entries, waiting }, pending) {
-    this.waiting = waiting === null ? null : Math.max(0, waiting - pending);
+  take({ entries, waiting }, isCountFresh) {
+    this.waiting = isCountFresh ? waiting : this.waiting;
     const wasAtEnd = this.current === null;
     const fresh = entries.filter(({ id }) => !this.find(id));
     for (const item of fresh) {

@@ -69,7 +69,7 @@ export class ReviewView {
       button.addEventListener("click", () => onClick());
       line.append(button);
     }
-    const close = element("button", { type: "button", class: "button button-quiet", "aria-label": `Close: ${sentence}` }, "Close");
+    const close = element("button", { type: "button", class: "button button-quiet" }, "Close");
     close.addEventListener("click", () => this.closeNotice(key));
     line.append(close);
     this.parts.notices.append(line);
