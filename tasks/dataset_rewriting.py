@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
@@ -19,10 +18,16 @@ from ml.datasets import DatasetError
 from ml.shard_rewriting import rewrite_without
 from tasks.dataset_contents import find_held
 from tasks.dataset_packing import read_facts, write_preview
+from tasks.side_folders import side_folder
 
 logger = structlog.get_logger(__name__)
 
 _ATTEMPTS: Final = 3
+
+
+def rewriting_folder() -> Path:
+    """Where this machine puts rewritten files together."""
+    return Path(settings.VAR_DIR) / "rewriting"
 
 
 def rewrite_datasets(contents: Collection[str], *, is_stopping: Callable[[], bool] = lambda: False) -> int:
@@ -63,10 +68,8 @@ def _switch(dataset: Dataset, held: set[str]) -> bool:
     folder = fetch_dataset(dataset, dataset_cache_dir())
     if dataset.digest != digest:  # rewritten while it was fetched
         return False
-    root = Path(settings.VAR_DIR) / "rewriting"
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(dir=root, ignore_cleanup_errors=True) as side:
-        target = Path(side) / "packed"
+    with side_folder(rewriting_folder()) as side:
+        target = side / "packed"
         try:
             left_out = rewrite_without(folder, target, held)
             if not left_out:

@@ -13,7 +13,9 @@ from classifier.dataset_leftovers import forget_cached_datasets
 from classifier.datasets import dataset_cache_dir
 from classifier.models import Dataset, Deletion, ModelVersion, TrainingRun
 from classifier.picture_packs import forget_cached_packs
+from tasks.dataset_rewriting import rewriting_folder
 from tasks.feature_storage import feature_store
+from tasks.side_folders import remove_dead_folders
 
 logger = structlog.get_logger(__name__)
 
@@ -22,6 +24,7 @@ LOOKED_THROUGH: Final = ".looked-through"
 
 def forget_cached_pictures() -> None:
     """Remove packed files, previews, thumbnails and features that no row stands behind (any more)."""
+    remove_dead_folders(rewriting_folder())
     forget_cached_datasets(dataset_cache_dir())
     previews = [entry["key"] for shards in Dataset.objects.values_list("shards", flat=True) for entry in shards]
     packs = ModelVersion.objects.values_list("evaluation__pack", flat=True)
