@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from classifier.models import Classifier, Image
 from classifier.presentation import Score
-from classifier.review_presentation import Guess, ReviewItem
+from classifier.review_presentation import ReviewItem
 from classifier.review_queue import count_waiting, count_wished
 from webapp.review_place import ReviewPlace
 from webapp.views.sent_images import share
@@ -96,8 +96,13 @@ def skip_key(label_count: int) -> str:
 
 def guess_words(item: ReviewItem | None) -> str:
     """The model's guess with its share, as the button says it; empty where it must not be known or is not."""
-    guess: Guess | None = item["guess"] if item else None
+    guess = item["guess"] if item else None
     return f"{guess['label']} {share(guess['confidence'])}" if guess else ""
+
+
+def guess_share(item: ReviewItem) -> str:
+    """“97 %” of the guess."""
+    return share(item["guess"]["confidence"]) if item["guess"] else ""
 
 
 def empty_words(place: ReviewPlace) -> str:

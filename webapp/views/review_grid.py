@@ -17,7 +17,7 @@ from classifier.review_presentation import describe_entries
 from classifier.review_queue import QueueEntry, take_many
 from classifier.reviews import MOST_AT_ONCE, ReviewWish, record_reviews, withdraw_review
 from webapp.access import working_user
-from webapp.review_page import LABEL_KEYS, describe_place, empty_words, guess_words, label_rows
+from webapp.review_page import LABEL_KEYS, describe_place, empty_words, guess_share, label_rows
 from webapp.review_place import ReviewPlace
 
 SHOWN = 100
@@ -33,7 +33,7 @@ def show_grid(request: HttpRequest, place: ReviewPlace) -> HttpResponse:
     labels = list(place.classifier.labels.order_by("position").values_list("name", flat=True))
     context = {
         **describe_place(place),
-        "pictures": [{"item": item, "guess_words": guess_words(item)} for item in items],
+        "pictures": [{"item": item, "share": guess_share(item)} for item in items],
         "labels": label_rows(labels),
         "has_search": len(labels) > len(LABEL_KEYS),
         "empty_words": "" if items else empty_words(place),

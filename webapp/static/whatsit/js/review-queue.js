@@ -44,7 +44,6 @@ export class ReviewQueue {
     image.alt = item.name || "The picture to review";
     image.width = item.width;
     image.height = item.height;
-    image.classList.toggle("is-tiny", Math.max(item.width, item.height) <= 96);
     image.src = `${pageData.images_url}/${item.id}/file`;
     const entry = { ...item, said: null, image };
     this.entries.splice(place, 0, entry);
