@@ -67,6 +67,12 @@ def distance_from_ground(colour: Pixels) -> Pixels:
 
 def trim(shape: Pixels) -> Pixels | None:
     """Cut away the empty rows and columns; None where nothing is left. Specks of dust do not hold a row."""
+    box = find_box(shape)
+    return None if box is None else shape[box[1] : box[3], box[0] : box[2]]
+
+
+def find_box(shape: Pixels) -> tuple[int, int, int, int] | None:
+    """What `trim` keeps: left, top, right, bottom; the last two lie just outside."""
     filled = shape > 0
     if min(shape.shape) > LEAST_FILTERED_SIDE:
         # The majority of 5 x 5 pixels, as a median filter would find it, in a thirtieth of its time.
@@ -76,7 +82,7 @@ def trim(shape: Pixels) -> Pixels | None:
     columns = np.flatnonzero(filled.mean(axis=0) > STRAY_SHARE)
     if not len(rows) or not len(columns):
         return None
-    return shape[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def fit(shape: Pixels, size: tuple[int, int]) -> Image.Image:

@@ -19,6 +19,7 @@ app.conf.update(
     include=[
         "tasks.prediction",
         "tasks.promoting",
+        "tasks.explaining_bell",
         "tasks.training",
         "tasks.housekeeping",
         "tasks.import_jobs",
@@ -34,6 +35,7 @@ app.conf.update(
     task_routes={
         "tasks.prediction.*": {"queue": "gpu"},
         "tasks.promoting.*": {"queue": "gpu"},
+        "tasks.explaining_bell.*": {"queue": "gpu"},
         "tasks.training.*": {"queue": "train"},
         "tasks.evaluation_bell.*": {"queue": "train"},
     },
@@ -63,6 +65,7 @@ app.conf.update(
 )
 app.steps["worker"].add("tasks.drain:DrainStep")
 app.steps["worker"].add("tasks.promotion_loop:PromotionStep")
+app.steps["worker"].add("tasks.explanation_loop:ExplanationStep")
 app.steps["worker"].add("tasks.train_loop:TrainStep")
 app.steps["worker"].add("tasks.evaluation_loop:EvaluationStep")
 app.steps["worker"].add("tasks.housekeeping_loop:HousekeepingStep")

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final
 
 from django.http import HttpRequest, HttpResponse
 from ninja import File, Form, Header, Path, Query, Router, Schema
 from ninja.files import UploadedFile
 from pydantic import Field
 
+from classifier.errors import WhatsitError
+from classifier.explanations import read_heatmap, request_explanation
 from classifier.image_files import open_image_file, thumbnail
-from classifier.models import Image, Prediction
+from classifier.models import Explanation, Image, ModelVersion, Prediction
 from classifier.prediction_requests import request_prediction
 from classifier.presentation import ImageItem, describable, describe_image
 from classifier.upload_requests import UploadAnswer
 from classifier.uploads import accept_upload, find_version
 from webapp import metrics
 from webapp.access import get_image, may_see_all_images, visible_images
-from webapp.api.schemas import Error, ImageOut, ImagePageOut, PredictionIn, UploadOut
+from webapp.api.schemas import Error, ExplanationOut, ImageOut, ImagePageOut, PredictionIn, UploadOut
 from webapp.image_lists import REVIEWED, STATES, read_page, read_wish
 from webapp.sent_files import sent_file
+
+State = Prediction.State
+NO_ANSWER: Final = "There is no answer to explain yet. Wait for it, then ask again."
+HEATMAP_RETRY_SECONDS: Final = "2"
+# The address without a version means another picture after the next answer.
+HEATMAP_SECONDS: Final = 60
 
 router = Router(tags=["images"])
 _ERRORS = {
@@ -161,11 +169,45 @@ def read_thumbnail(request: HttpRequest, image_id: ImageId) -> HttpResponse:
     return _picture(data, content_type)
 
 
-def _picture(data: bytes, content_type: str) -> HttpResponse:
+@router.get(
+    "/images/{image_id}/heatmap",
+    summary="Why: the picture with what spoke for its label in warm colours",
+    response={200: None, 202: ExplanationOut, **_ERRORS},
+)
+def read_heatmap_of_image(
+    request: HttpRequest,
+    image_id: ImageId,
+    model: Annotated[str | None, Query(description="A version that has answered; default: the newest answer's")] = None,
+) -> HttpResponse:
+    """A PNG of at most 512 pixels a side (Grad-CAM, arXiv 1610.02391). It is made when somebody first asks: 202 and
+    Retry-After until then. 422 where there is no answer to explain, or this one cannot be explained."""
+    image = get_image(request, image_id)
+    explanation = request_explanation(image=image, version=_answering_version(image, model))
+    png = read_heatmap(explanation) if explanation.state == Explanation.State.DONE else None
+    if png is not None:
+        return _picture(png, "image/png", seconds=HEATMAP_SECONDS)
+    if explanation.state == Explanation.State.FAILED:
+        raise WhatsitError("malformed_request", explanation.outcome, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    answer = _json({"state": "waiting"}, status=HTTPStatus.ACCEPTED)
+    answer["Retry-After"] = HEATMAP_RETRY_SECONDS
+    return answer
+
+
+def _answering_version(image: Image, wished: str | None) -> ModelVersion:
+    """The named version if it has answered, else the newest answer's. Raises WhatsitError (422), NotFound."""
+    prediction = image.current_prediction
+    if version := find_version(image.classifier, wished):
+        prediction = Prediction.objects.filter(image=image, state=State.DONE, model_version=version).first()
+    if prediction is None or prediction.state != State.DONE or prediction.model_version is None:
+        raise WhatsitError("malformed_request", NO_ANSWER, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    return prediction.model_version
+
+
+def _picture(data: bytes, content_type: str, *, seconds: int = 31536000) -> HttpResponse:
     """User pictures never run, never frame, and stay in the asker's own cache."""
     response = HttpResponse(data, content_type=content_type)
     response["Content-Disposition"] = "inline"
-    response["Cache-Control"] = "private, max-age=31536000, immutable"
+    response["Cache-Control"] = f"private, max-age={seconds}, immutable"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response
 

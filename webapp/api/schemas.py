@@ -49,6 +49,12 @@ class PredictionOut(Schema):
     done_at: datetime | None
 
 
+class ExplanationOut(Schema):
+    """A heat map that is being made; ask again after Retry-After."""
+
+    state: str
+
+
 class ImageOut(Schema):
     """`state` is that of the newest prediction; `version` grows with every visible change."""
 
