@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
@@ -29,7 +29,8 @@ urlpatterns = [
     path("api/v1/", api.urls),
     path("api/docs", api_docs, name="api-docs"),
     path("api/docs/", RedirectView.as_view(pattern_name="api-docs")),
-    path("login/", LoginView.as_view(template_name="login.html"), name="login"),
+    path("login/", LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"),
+    path("logout/", LogoutView.as_view(next_page="/"), name="logout"),
     path("login/once/<str:token>/", one_time_login, name="one-time-login"),
     path("classifiers/<slug:slug>/schedule", schedule, name="classifier-schedule"),
     path("classifiers/", classifiers, name="classifiers"),

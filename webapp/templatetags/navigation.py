@@ -1,7 +1,9 @@
-"""The entries of the header, in one list: a page joins the header by a line in ENTRIES."""
+"""The header: its pages, in one list that a page joins by a line, and beside them who is logged in."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.contrib.auth.models import AnonymousUser, User
@@ -12,7 +14,7 @@ from django.urls import NoReverseMatch, reverse
 from classifier.classifiers import find_classifier
 from classifier.errors import NotFound
 from classifier.review_queue import count_waiting
-from webapp.access import may_review
+from webapp.access import may_review, may_see_work
 
 register = template.Library()
 
@@ -32,12 +34,16 @@ def describe_waiting() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """With a `right`, the entry is shown to people who have it; `count` is asked for them alone."""
+    """With a `right`, the entry is shown to people who have it; `count` is asked for them alone.
+
+    What is `aside` stands beside the log-in, apart from the pages of daily work.
+    """
 
     words: str
     url_name: str
     right: Callable[[Asker], bool] | None = None
     count: Callable[[], str] | None = None
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +54,51 @@ class ShownEntry:
     count: str = ""
 
 
+def may_see_work_once_logged_in(user: Asker) -> bool:
+    """Whoever is not logged in is asked for it there; only people for whom nothing is there see no entry."""
+    return isinstance(user, AnonymousUser) or may_see_work(user)
+
+
+def may_administer(user: Asker) -> bool:
+    """The admin pages are for staff."""
+    return isinstance(user, User) and user.is_staff
+
+
 ENTRIES = (
     Entry("Upload", "upload"),
     Entry("Images", "gallery"),
     Entry("Review", "review", right=may_review, count=describe_waiting),
-    Entry("Classifiers", "classifiers"),
-    Entry("Training", "trainings"),
-    Entry("API", "api-docs"),
-    Entry("Admin", "admin:index"),
+    Entry("Classifiers", "classifiers", right=may_see_work_once_logged_in),
+    Entry("Training", "trainings", right=may_see_work_once_logged_in),
+    Entry("API", "api-docs", aside=True),
+    Entry("Admin", "admin:index", right=may_administer, aside=True),
 )
 
 
 @register.inclusion_tag("navigation.html", takes_context=True)
-def navigation(context: Context) -> dict[str, list[ShownEntry]]:
-    """The entries whose page exists in this site; the page being shown is marked."""
+def navigation(context: Context) -> dict[str, Any]:
+    """The entries whose page exists in this site; the page being shown is marked. And who may log out."""
     request = context.get("request")
     path = request.path if isinstance(request, HttpRequest) else ""
     user: Asker = getattr(request, "user", None) or AnonymousUser()
-    return {"entries": [shown for entry in ENTRIES if (shown := _show(entry, path, user))]}
+    return {
+        "entries": _show_all(path, user, aside=False),
+        "entries_aside": _show_all(path, user, aside=True),
+        "user": user,
+        "login_address": _login_address(request),
+    }
+
+
+def _show_all(path: str, user: Asker, *, aside: bool) -> list[ShownEntry]:
+    return [shown for entry in ENTRIES if entry.aside is aside and (shown := _show(entry, path, user))]
+
+
+def _login_address(request: HttpRequest | None) -> str:
+    """Back to this page afterwards, where it is one that can be asked for again."""
+    login = reverse("login")
+    if not isinstance(request, HttpRequest) or request.method != "GET" or request.path in {"/", login}:
+        return login
+    return f"{login}?{urlencode({'next': request.get_full_path()})}"
 
 
 def _show(entry: Entry, path: str, user: Asker) -> ShownEntry | None:

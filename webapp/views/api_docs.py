@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -12,8 +10,7 @@ from django.views.decorators.http import require_safe
 
 @require_safe
 def api_docs(request: HttpRequest) -> HttpResponse:
-    """Swagger UI as django-ninja ships it, pointed at our OpenAPI document."""
-    settings = {"url": reverse("api-v1:openapi-json"), "layout": "BaseLayout", "deepLinking": True}
-    return render(
-        request, "ninja/swagger.html", {"api": {"title": "Whatsit API"}, "swagger_settings": json.dumps(settings)}
-    )
+    """Swagger UI as django-ninja ships it, in our page, pointed at our OpenAPI document."""
+    address = reverse("api-v1:openapi-json")
+    settings = {"url": address, "layout": "BaseLayout", "deepLinking": True}
+    return render(request, "api_docs.html", {"document_address": address, "swagger_settings": settings})
