@@ -19,11 +19,12 @@ READY = "Whatsit is ready"
 
 
 class Site:
-    """A running `manage.py up` with these options; `address` is where its pages are."""
+    """A running `manage.py up` with these options and settings; `address` is where its pages are."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, **settings: str) -> None:
         self.folder = folder
         self.options = options
+        self.settings = settings
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.lines: list[str] = []
@@ -52,7 +53,7 @@ class Site:
         """A bare installation: nothing of the test run's own settings, and its own Redis."""
         ours = {"REDIS_URL", "DATABASE_URL", "STORAGE_URL", "PREDICTOR"}
         kept = {name: value for name, value in os.environ.items() if name not in ours}
-        return {**kept, "WHATSIT_VAR": str(self.folder)}
+        return {**kept, "WHATSIT_VAR": str(self.folder), **self.settings}
 
     def _listen(self) -> None:
         assert self._process

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.browser.conftest import browser
 from tests.stack import Stack
+
+__all__ = ["browser", "stack"]  # pytest finds fixtures by their names in this file
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ def offered(client: Client, path: str = "/") -> list[str]:
     return [words.strip() for words in re.findall(r"<li><a [^>]*>([^<]+)", header)]
 
 
-def log_in(client: Client, *rights: str, **fields: bool) -> User:
-    user = User.objects.create_user("person", password="a long word", **fields)
+def log_in(client: Client, *rights: str, is_staff: bool = False) -> User:
+    user = User.objects.create_user("person", password="a long word", is_staff=is_staff)
     user.user_permissions.set(Permission.objects.filter(codename__in=rights))
     client.force_login(user)
     return user
