@@ -26,6 +26,9 @@ from tasks.training_options import LARGEST_SMALL_SIDE, SMALLEST_SIDE, RunOptions
 REDUCED_SIDE: Final = 64
 STEPS_WANTED: Final = 1000
 MOST_EPOCHS: Final = 60
+MANY_PICTURES: Final = 20_000
+EPOCHS_OF_MANY: Final = 16
+ERASED_OF_MANY: Final = 0.25
 MANY_EPOCHS: Final = 30
 SAMPLED: Final = 64
 
@@ -61,8 +64,9 @@ def choose_settings(
     return TrainingSettings.from_dict({**said, **_choose_steps(options, selection)})
 
 
-def _choose_steps(options: RunOptions, selection: Selection) -> dict[str, int]:
-    """Few pictures get small batches and more epochs, so that about STEPS_WANTED steps are taken.
+def _choose_steps(options: RunOptions, selection: Selection) -> dict[str, int | float]:
+    """Few pictures get small batches and more epochs, so that about STEPS_WANTED steps are taken; many pictures get
+    EPOCHS_OF_MANY and parts of them erased, which keeps so long a run from learning them by heart.
 
     Runs of many epochs get patience, a generous one: the last third of the learning rate's fall brings most.
     """
@@ -70,9 +74,12 @@ def _choose_steps(options: RunOptions, selection: Selection) -> dict[str, int]:
     given = options.hyper_parameters
     batch_size = given.get("batch_size") or min(128, max(8, 2 ** int(math.log2(max(1, pictures / 20)))))
     steps = max(1, pictures // batch_size)
-    epochs = given.get("epochs") or min(MOST_EPOCHS, max(TrainingSettings().epochs, math.ceil(STEPS_WANTED / steps)))
+    are_many = pictures >= MANY_PICTURES
+    least = EPOCHS_OF_MANY if are_many else TrainingSettings().epochs
+    epochs = given.get("epochs") or min(MOST_EPOCHS, max(least, math.ceil(STEPS_WANTED / steps)))
+    erase_share = given.get("erase_share", ERASED_OF_MANY if are_many else 0.0)
     patience = given.get("patience_epochs", epochs // 2 if epochs >= MANY_EPOCHS else 0)
-    return {"batch_size": batch_size, "epochs": epochs, "patience_epochs": patience}
+    return {"batch_size": batch_size, "epochs": epochs, "erase_share": erase_share, "patience_epochs": patience}
 
 
 def choose_preprocessing(options: RunOptions, choice: RecipeChoice, selection: Selection) -> Preprocessing:

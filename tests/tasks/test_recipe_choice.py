@@ -100,3 +100,16 @@ def test_a_large_input_is_refused_where_the_small_recipe_is_chosen(tmp_path: Pat
     selection = select(write_halves(tmp_path / "x", train=40, test=4))
     with pytest.raises(Refused, match="must not exceed 96"):
         choose_preprocessing(RunOptions(image_size=200), SMALL, selection)
+
+
+def test_many_pictures_get_more_epochs_and_are_erased_in_part_unless_something_was_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.recipe_choice.MANY_PICTURES", 80)
+    monkeypatch.setattr("tasks.recipe_choice.STEPS_WANTED", 1)
+    selection = select(write_halves(tmp_path / "halves", train=200, test=10))
+    classifier = create_classifier(slug="halves")
+    chosen = choose_settings(read_options({}), SMALL, classifier, selection)
+    assert (chosen.epochs, chosen.erase_share) == (16, 0.25)
+    said = choose_settings(read_options({"epochs": 3, "erase_share": 0.0}), SMALL, classifier, selection)
+    assert (said.epochs, said.erase_share) == (3, 0.0)
