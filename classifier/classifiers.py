@@ -8,7 +8,8 @@ from django.db import IntegrityError, connection
 from django.db.models import Max
 from django.utils.text import slugify
 
-from classifier.errors import NotFound
+from classifier.dataset_layouts import LONGEST_LABEL, clean_label
+from classifier.errors import Conflict, NotFound, Refused
 from classifier.models import Classifier, Label
 from classifier.prepared_queries import PreparedQuery
 from classifier.write_transactions import write_transaction
@@ -59,6 +60,24 @@ def ensure_labels(classifier: Classifier, names: Sequence[str]) -> dict[str, Lab
         known = set(classifier.labels.values_list("name", flat=True))
         _append_labels(classifier, [name for name in names if name not in known])
     return {label.name: label for label in classifier.labels.all()}
+
+
+def add_label(classifier: Classifier, *, name: str) -> Label:
+    """One more label, behind the others for ever; versions trained from now on know it.
+
+    Raises Refused for what can be no label, Conflict where there is one of this name, however it is capitalised.
+    """
+    cleaned = clean_label(name)
+    if not cleaned or len(cleaned) > LONGEST_LABEL:
+        raise Refused("malformed_request", f"A label has 1 to {LONGEST_LABEL} visible characters.")
+    with write_transaction():
+        Classifier.objects.select_for_update().get(pk=classifier.pk)
+        names = classifier.labels.values_list("name", flat=True)
+        taken = next((known for known in names if known.casefold() == cleaned.casefold()), None)
+        if taken is not None:
+            raise Conflict(f"There is a label “{taken}” already.")
+        _append_labels(classifier, [cleaned])
+        return classifier.labels.get(name=cleaned)
 
 
 def _append_labels(classifier: Classifier, names: Sequence[str]) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from classifier.models import Classifier, Dataset
+from django.db.models import Count
+
+from classifier.models import Classifier, Dataset, Image
 
 WANTED_VALIDATION: Final = 35
 """Validation answers that a label needs for a threshold of its own (ml/calibration.py)."""
@@ -17,35 +19,44 @@ _ROUND_TO: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class LabelCount:
-    """One label's pictures. `missing` is about how many more it needs for a proven threshold of its own; `share` is
-    its total among that of the largest label, 0 to 1.
+    """One label's pictures: of datasets by split, and those that reviewers agree on. `missing` is about how many more
+    it needs for a proven threshold of its own; `share` is its total among that of the largest label, 0 to 1.
     """
 
     name: str
     train: int
     validation: int
     holdout: int
+    reviewed: int
     missing: int
     share: float
 
     @property
     def total(self) -> int:
-        return self.train + self.validation + self.holdout
+        return self.train + self.validation + self.holdout + self.reviewed
 
 
 def count_labels(classifier: Classifier) -> list[LabelCount]:
-    """Every label in its order, with the pictures of all datasets; one that two datasets share counts in both."""
+    """Every label in its order, with the pictures of all datasets, one that two datasets share counts in both, and
+    the reviewed images."""
     names = list(classifier.labels.values_list("name", flat=True))
-    return summarize_counts(names, Dataset.objects.filter(classifier=classifier).values_list("counts", flat=True))
+    counts = Dataset.objects.filter(classifier=classifier).values_list("counts", flat=True)
+    settled = Image.objects.filter(classifier=classifier, settled_label__isnull=False).order_by()
+    reviewed = settled.values_list("settled_label__name").annotate(count=Count("id"))
+    return summarize_counts(names, counts, dict(reviewed))
 
 
-def summarize_counts(names: Iterable[str], counts: Iterable[Mapping[str, Any]]) -> list[LabelCount]:
-    """`counts` as datasets keep them: {split: {label: number}}."""
+def summarize_counts(
+    names: Iterable[str], counts: Iterable[Mapping[str, Any]], reviewed: Mapping[str, int] | None = None
+) -> list[LabelCount]:
+    """`counts` as datasets keep them: {split: {label: number}}; `reviewed` by label."""
+    agreed: Counter[str] = Counter(reviewed)
     splits: dict[str, Counter[str]] = {"train": Counter(), "validation": Counter(), "holdout": Counter()}
     for counted in counts:
         for split, by_label in counted.items():
             splits.setdefault(split, Counter()).update(by_label)
-    totals = {name: sum(splits[split][name] for split in ("train", "validation", "holdout")) for name in names}
+    parts = (splits["train"], splits["validation"], splits["holdout"], agreed)
+    totals = {name: sum(part[name] for part in parts) for name in names}
     largest = max(totals.values(), default=0) or 1
     return [
         LabelCount(
@@ -53,7 +64,8 @@ def summarize_counts(names: Iterable[str], counts: Iterable[Mapping[str, Any]]) 
             train=splits["train"][name],
             validation=splits["validation"][name],
             holdout=splits["holdout"][name],
-            missing=count_missing(splits["validation"][name]),
+            reviewed=agreed[name],
+            missing=count_missing(splits["validation"][name] + int(agreed[name] * VALIDATION_SHARE)),
             share=total / largest,
         )
         for name, total in totals.items()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.admin import ModelAdmin, SimpleListFilter
@@ -12,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from classifier.identifiers import parse_id
+from classifier.identifiers import first_id_at, parse_id
 from classifier.models import Label, ModelVersion, Prediction
 from classifier.models.prediction import OPEN
 
@@ -37,11 +36,6 @@ class PeriodFilter(SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         period = self.periods.get(self.value() or "")
         return queryset.filter(id__gte=first_id_at(timezone.now() - period[1])) if period else queryset
-
-
-def first_id_at(moment: datetime) -> uuid.UUID:
-    """The smallest time-ordered id that could have been made at this moment."""
-    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 class StateFilter(SimpleListFilter):

@@ -21,6 +21,7 @@ from classifier.models.training_run import ACTIVE
 from classifier.training_readiness import why_not_trainable
 from classifier.version_figures import Accuracy, read_accuracy, read_target_curve
 from webapp.access import may_edit_classifier, may_train
+from webapp.live_accuracy_page import describe_live_accuracy
 from webapp.views.schedule import describe_schedule_section
 
 LABELS_SHOWN: Final = 100
@@ -115,6 +116,7 @@ def describe_classifier_page(request: HttpRequest, classifier: Classifier) -> di
         "live": live,
         "live_address": model_address(live) if live else "",
         "live_accuracy": read_accuracy(live) if live else None,
+        **describe_live_accuracy(request, classifier),
         "target_percent": round(classifier.target_precision * 100, 1),
         "versions": _list_versions(classifier),
         "changes": classifier.live_changes.select_related("version", "previous", "user")[:CHANGES_SHOWN],

@@ -12,7 +12,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
 from classifier.classifier_editing import rename_classifier, set_mirroring, set_target_precision
-from classifier.classifiers import find_classifier
+from classifier.classifiers import add_label, find_classifier
 from classifier.errors import NotFound, Refused, WhatsitError
 from classifier.import_jobs import active_imports
 from classifier.models import ImportJob
@@ -64,6 +64,9 @@ def edit_classifier(request: HttpRequest, slug: str) -> HttpResponse:
         if "name" in form:
             rename_classifier(found, name=form["name"])
             set_mirroring(found, left_right_differ=form.get("left_right_differ") == "on")
+        if "new_label" in form:
+            label = add_label(found, name=form["new_label"])
+            messages.success(request, f"Added “{label.name}”. The model can answer it after the next training.")
         if "target_percent" in form:
             set_target_precision(found, target=_read_percent(form["target_percent"]))
     except WhatsitError as problem:
