@@ -111,10 +111,10 @@ def pack(page: Page, site: Site, entries: list[list[str]], *, repeat: int) -> by
     module = page.evaluate(
         "() => performance.getEntriesByType('resource').map(({ name }) => name).find((name) => /zip-writer/.test(name))"
     )
-    with page.expect_download() as download:
+    with page.expect_download(timeout=120_000) as download:
         page.evaluate(
             """async ([address, entries, repeat]) => {
-              const { packFiles } = await import(address);
+              const { ZipStream } = await import(address);
               const bytes = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
               const files = entries.map(([name, hex]) => ({ name, file: new Blob([bytes(hex)]) }));
               const one = new Blob(["A"]);
@@ -122,7 +122,16 @@ def pack(page: Page, site: Site, entries: list[list[str]], *, repeat: int) -> by
                 files.push({ name: String(number), file: one });
               }
               const link = document.createElement("a");
-              link.href = URL.createObjectURL(await packFiles(files));
+              const zip = new ZipStream(files);
+              const parts = [];
+              for await (const part of zip.parts(10_000)) {
+                parts.push(part);
+              }
+              const made = new Blob(parts);
+              if (made.size !== zip.size) {
+                throw new Error(`${made.size} bytes instead of ${zip.size}`);
+              }
+              link.href = URL.createObjectURL(made);
               link.download = "packed.zip";
               link.click();
             }""",

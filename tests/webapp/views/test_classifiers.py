@@ -96,8 +96,8 @@ def test_the_page_tells_what_each_label_has_and_needs(owners_client: Client, pet
     add_dataset(pets)
     html = text_of(owners_client, "/classifiers/pets/")
     assert "“cat” has 8 times as many pictures as “dog”." in html
-    assert "needs about 230 more" in html
-    assert "needs about 350 more" in html
+    assert "about 230 more" in html
+    assert "about 350 more" in html
     assert '<rect width="0.1250"' in html
 
 

@@ -1,8 +1,8 @@
 /** The form that brings pictures: packs the chosen folder, sends it in parts with progress, then opens the next page. */
-import { requestImport, SendProblem, sendParts } from "./import-sender.js";
+import { requestImport, SendProblem, sendParts, slices } from "./import-sender.js";
 import { pageData } from "./page-data.js";
 import { fileSize } from "./words.js";
-import { packFiles } from "./zip-writer.js";
+import { ZipStream } from "./zip-writer.js";
 
 const LITTER = /(^|\/)(\.|__MACOSX\/|Thumbs\.db$|desktop\.ini$)/;
 
@@ -72,14 +72,14 @@ export class ImportForm {
   async bring(signal) {
     const fields = new FormData(this.form);
     fields.delete("archive");
-    const archive = await this.packChosen(fields, signal);
+    const archive = this.takeChosen(fields);
     if (archive) {
       if (archive.size > pageData.import_max_bytes) {
         const most = fileSize(pageData.import_max_bytes);
         throw new SendProblem(`This is ${fileSize(archive.size)}; at most ${most} go at once. Send it in several imports, or name a storage URL.`);
       }
       this.showSent(0, archive.size);
-      const upload = await sendParts(archive, { onProgress: (sent) => this.showSent(sent, archive.size), signal });
+      const upload = await sendParts(archive.parts, { onProgress: (sent) => this.showSent(sent, archive.size), signal });
       fields.set("upload", upload);
       fields.set("size", String(archive.size));
     }
@@ -87,14 +87,14 @@ export class ImportForm {
   }
 
   /** The ZIP to send; null where a storage URL is named, or nothing, which the server answers. */
-  async packChosen(fields, signal) {
+  takeChosen(fields) {
     if (this.place.value.trim()) {
       return null;
     }
     const [zipped] = this.archive.files;
     if (zipped) {
       fields.set("file_name", zipped.name);
-      return zipped;
+      return { size: zipped.size, parts: slices(zipped, pageData.part_bytes) };
     }
     const files = [...this.folder.files].filter((file) => !LITTER.test(inside(file)));
     if (!files.length) {
@@ -103,15 +103,8 @@ export class ImportForm {
     const [root] = files[0].webkitRelativePath.split("/");
     fields.set("folder", root);
     fields.set("file_name", `${root}.zip`);
-    return packFiles(
-      files.map((file) => ({ name: inside(file), file })),
-      { onProgress: (done) => this.showRead(done, files.length), signal },
-    );
-  }
-
-  showRead(done, total) {
-    this.progress.removeAttribute("value");
-    this.words.textContent = `Reading the pictures: ${done.toLocaleString("en")} of ${total.toLocaleString("en")}`;
+    const zip = new ZipStream(files.map((file) => ({ name: inside(file), file })));
+    return { size: zip.size, parts: zip.parts(pageData.part_bytes) };
   }
 
   showSent(sent, total) {

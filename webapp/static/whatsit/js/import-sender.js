@@ -15,19 +15,30 @@ export class SendProblem extends Error {
 }
 
 /**
- * @param {Blob} archive
+ * @param {AsyncIterable<Uint8Array | Blob>} parts each as large as the site takes, in order
  * @param {{onProgress: (sentBytes: number) => void, signal: AbortSignal}} options
  * @returns {Promise<string>} the upload's id; rejects with SendProblem or an AbortError
  */
-export async function sendParts(archive, { onProgress, signal }) {
+export async function sendParts(parts, { onProgress, signal }) {
   const upload = randomId();
-  const partBytes = pageData.part_bytes;
-  for (let start = 0, number = 1; start < archive.size; start += partBytes, number += 1) {
-    const part = archive.slice(start, start + partBytes);
+  let start = 0;
+  let number = 0;
+  for await (const part of parts) {
+    signal.throwIfAborted();
+    number += 1;
     const address = `${pageData.imports_url}parts/${upload}/${number}/`;
     await insist(() => put(address, part, (sent) => onProgress(start + sent), signal), signal);
+    start += part.size ?? part.length;
+    onProgress(start);
   }
   return upload;
+}
+
+/** The parts of a file as it is. */
+export async function* slices(file, bytes) {
+  for (let start = 0; start < file.size; start += bytes) {
+    yield file.slice(start, start + bytes);
+  }
 }
 
 /** Queues the import; resolves to the address of the page that shows its progress. */
