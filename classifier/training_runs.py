@@ -18,8 +18,8 @@ from classifier.database_time import moments_from_now
 from classifier.errors import Conflict, NotFound
 from classifier.identifiers import parse_id
 from classifier.models import Classifier, ModelVersion, TrainingRun
-from classifier.training_news import tell_epoch, tell_log, tell_state
 from classifier.reviewed_examples import freeze_examples
+from classifier.training_news import tell_epoch, tell_log, tell_state
 from classifier.training_snapshots import Snapshot, digest_of
 from classifier.write_transactions import write_transaction
 

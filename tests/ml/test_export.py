@@ -22,7 +22,7 @@ from ml.training import train
 from tests.ml.tiny_models import draw_examples
 from tests.ml.transfer_models import SMALL_TRANSFER, make_colour_data
 
-PICTURES = draw_examples(40, 7).images
+PICTURES = draw_examples(40, 7).images[:]
 NEEDS_ONNX = pytest.mark.skipif(importlib.util.find_spec("tf2onnx") is None, reason="the extra for ONNX is missing")
 FORMATS = [ExportFormat.SAVEDMODEL, ExportFormat.LITERT, pytest.param(ExportFormat.ONNX, marks=NEEDS_ONNX)]
 
@@ -71,7 +71,7 @@ def test_an_exported_small_network_gives_the_calibrated_probabilities_of_serving
 def test_an_exported_backbone_gives_the_calibrated_probabilities_of_serving(
     tmp_path: Path, colour_artifact: Path, kind: ExportFormat
 ) -> None:
-    pictures = make_colour_data().holdout.images
+    pictures = make_colour_data().holdout.images[:]
     export_to(colour_artifact, kind, tmp_path / "out", pictures)
     found = open_format(kind, tmp_path / "out")(pictures[:3])
     np.testing.assert_allclose(found, serve(colour_artifact, pictures[:3]), atol=1e-3)

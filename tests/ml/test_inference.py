@@ -52,14 +52,14 @@ def test_a_network_saved_and_loaded_gives_the_same_logits_to_16_bit_rounding(
 ) -> None:
     network = build_tiny_network()
     loaded = LoadedModel.load(store(network, tiny_artifact, tmp_path / "m"))
-    images = draw_examples(20, 9).images
+    images = draw_examples(20, 9).images[:]
     expected = np.asarray(network(images.astype(np.float32), training=False))
     tolerance = 0.05 if loaded.number_format == "mixed_bfloat16" else 0.01
     np.testing.assert_allclose(loaded.logits(images), expected, atol=tolerance * np.abs(expected).max())
 
 
 def test_scores_sum_to_one_and_the_answer_is_the_best_of_them(model: LoadedModel) -> None:
-    answers = model.predict(draw_examples(7, 1).images)
+    answers = model.predict(draw_examples(7, 1).images[:])
     assert len(answers) == 7
     for answer in answers:
         assert sum(answer.scores) == pytest.approx(1.0)
@@ -67,14 +67,14 @@ def test_scores_sum_to_one_and_the_answer_is_the_best_of_them(model: LoadedModel
 
 
 def test_sixty_four_batch_sizes_compile_once(model: LoadedModel) -> None:
-    images = draw_examples(64, 2).images
+    images = draw_examples(64, 2).images[:]
     for size in range(1, 65):
         model.predict(images[:size])
     assert model.count_traces() == 1
 
 
 def test_a_picture_is_answered_alike_alone_and_among_others(model: LoadedModel) -> None:
-    images = draw_examples(9, 3).images
+    images = draw_examples(9, 3).images[:]
     together = model.predict(images)
     for index in range(9):
         alone = model.predict(images[index : index + 1])[0]
@@ -97,7 +97,7 @@ def test_warm_up_says_how_many_pictures_fit_and_never_more_than_asked(model: Loa
 
 def test_an_answer_under_the_threshold_is_unsure_and_one_above_is_not(tmp_path: Path, tiny_artifact: Path) -> None:
     network = build_tiny_network()
-    image = draw_examples(1, 4).images
+    image = draw_examples(1, 4).images[:]
     for limit, expected in ((1.01, True), (0.0, False)):
         folder = store(
             network,
@@ -119,7 +119,7 @@ def test_a_picture_beyond_the_energy_threshold_is_unfamiliar_and_so_unsure(tmp_p
         thresholds={"per_label": [0.0, 0.0], "target_precision": 0.9},
         energy_threshold=-1e6,
     )
-    answer = LoadedModel.load(folder).predict(draw_examples(1, 4).images)[0]
+    answer = LoadedModel.load(folder).predict(draw_examples(1, 4).images[:])[0]
     assert answer.unfamiliar
     assert answer.unsure
 

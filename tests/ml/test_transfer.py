@@ -47,7 +47,7 @@ def test_the_artifact_alone_answers_as_the_run_measured(
     folder, outcome, _ = trained
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     model = LoadedModel.load(folder)
-    answers = model.predict(draw_colours(12, 2).images)
+    answers = model.predict(draw_colours(12, 2).images[:])
     right = [answer.label_index for answer in answers] == draw_colours(12, 2).labels
     assert float(np.mean(right)) == outcome.metrics["holdout"]["accuracy"]
 
@@ -157,6 +157,6 @@ def test_a_vgg16_with_flat_features_and_a_deep_head_is_saved_and_loaded(tmp_path
     outcome, _ = run(tmp_path / "m", settings)
     model = LoadedModel.load(tmp_path / "m")
     assert model.manifest.network["settings"] == {"backbone": "vgg16", "pooling": "flat", "head": [16, 8]}
-    answers = model.predict(draw_colours(12, 2).images)
+    answers = model.predict(draw_colours(12, 2).images[:])
     right = float(np.mean([answer.label_index for answer in answers] == draw_colours(12, 2).labels))
     assert right == pytest.approx(outcome.metrics["holdout"]["accuracy"], abs=0.1)
