@@ -9,9 +9,21 @@ from django.utils import timezone
 
 from classifier.heartbeats import beat
 from classifier.model_registry import promote
-from classifier.models import Classifier, Dataset, TrainingRun
+from classifier.models import (
+    AuditDraw,
+    Classifier,
+    Dataset,
+    EvaluationRequest,
+    Explanation,
+    Image,
+    ImportJob,
+    PromotionRequest,
+    TrainingRun,
+)
 from classifier.prediction_results import AnswerRow, complete_batch
 from classifier.predictions import claim_batch, find_work
+from classifier.reviews import ReviewWish, record_review
+from classifier.suggestions import suggest_label
 from tests.row_makers import make_version, upload
 
 KINDS = (
@@ -23,6 +35,13 @@ KINDS = (
     "dataset",
     "trainingrun",
     "workerheartbeat",
+    "review",
+    "suggestion",
+    "auditdraw",
+    "importjob",
+    "promotionrequest",
+    "evaluationrequest",
+    "explanation",
 )
 
 
@@ -46,7 +65,7 @@ def answer_waiting(*, index: int = 0, confidence: float = 0.8, unsure: bool = Fa
 
 
 def make_rows(classifier: Classifier, count: int, *, first: int = 0) -> None:
-    """So many rows of each kind, images answered."""
+    """So many rows of each kind, images answered and reviewed."""
     person, _ = User.objects.get_or_create(username="owner")
     for seed in range(first, first + count):
         upload(seed)
@@ -59,7 +78,43 @@ def make_rows(classifier: Classifier, count: int, *, first: int = 0) -> None:
             classifier=classifier, name=f"run {seed}", state="done", started_at=timezone.now(), log="Epoch 1 of 2"
         )
         beat(worker=f"host:{seed}", queue="gpu", loaded_versions=[str(version.id)], batch_size=8)
+        ImportJob.objects.create(classifier_slug=classifier.slug, name=f"set {seed}", state="done", requested_by=person)
+        PromotionRequest.objects.create(
+            classifier=classifier, version=version, user=person, reason="test", state="done"
+        )
+        EvaluationRequest.objects.create(version=version, user=person, state="failed", ended_at=timezone.now())
     answer_waiting()
+    for image in Image.objects.filter(review_state=""):
+        say_everything(image, person)
+
+
+def say_everything(image: Image, person: User) -> None:
+    """Draw it for the audit, ask why, let its visitor and then a reviewer say what it is."""
+    prediction = image.current_prediction
+    assert prediction
+    assert prediction.model_version
+    assert prediction.label
+    AuditDraw.objects.get_or_create(
+        prediction=prediction,
+        defaults={
+            "image": image,
+            "classifier": image.classifier,
+            "model_version": prediction.model_version,
+            "label": prediction.label,
+            "stratum": "sure",
+            "probability": 0.02,
+            "drawn_at": timezone.now(),
+        },
+    )
+    Explanation.objects.create(
+        image=image,
+        version=prediction.model_version,
+        state="done",
+        requested_at=timezone.now(),
+        ended_at=timezone.now(),
+    )
+    suggest_label(image=image, owner_key=image.owner, label_name="dog")
+    record_review(image_id=image.id, user=person, wish=ReviewWish("correct", "dog"))
 
 
 def newest(kind: str) -> object:

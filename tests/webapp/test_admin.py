@@ -102,11 +102,15 @@ def test_staff_without_permission_sees_no_images(client_of_staff: Client) -> Non
     assert client_of_staff.get(list_address("image")).status_code == 403
 
 
-def test_staff_who_may_only_look_is_offered_no_action(client_of_staff: Client, pets: Classifier) -> None:
+def test_staff_who_may_only_look_is_offered_no_action_but_to_take_the_list_home(
+    client_of_staff: Client, pets: Classifier
+) -> None:
     make_rows(pets, 1)
     allow(client_of_staff, "view_image", "view_modelversion", "view_classifier", "view_prediction")
-    for kind in ("image", "prediction", "modelversion", "classifier"):
+    for kind in ("prediction", "modelversion", "classifier", "review"):
         assert '<select name="action"' not in client_of_staff.get(list_address(kind)).content.decode()
+    offered = re.findall(r'<option value="(\w+)">', client_of_staff.get(list_address("image")).content.decode())
+    assert offered == ["export_csv"]
 
 
 def test_the_header_says_whose_admin_this_is(admin_client: Client) -> None:
@@ -162,7 +166,7 @@ def count_queries(client: Client, address: str) -> int:
     ("kind", "query"),
     [
         *(("prediction", query) for query in ("", "?state=done", "?unsure=no", "?age=day", "?q=visitor:test-visitor")),
-        *(("image", query) for query in ("", "?age=day", "?q=visitor:test-visitor")),
+        *(("image", query) for query in ("", "?age=day", "?q=visitor:test-visitor", "?q=png", "?state=done&unsure=no")),
     ],
 )
 def test_a_long_list_is_never_counted_to_its_end(kind: str, query: str, pets: Classifier, admin_client: Client) -> None:
@@ -228,7 +232,30 @@ def test_filters_and_search_narrow_the_predictions(
 
 
 @pytest.mark.parametrize(
-    ("query", "places"), [("?age=hour", {0, 1, 2}), ("?q=visitor:other", set()), ("?q=SHA", {1}), ("?q=ID", {1})]
+    ("query", "places"),
+    [
+        ("?state=done", {0, 1}),
+        ("?state=queued", {2}),
+        ("?state=failed", set()),
+        ("?unsure=yes", {1}),
+        ("?unsure=no&state=done", {0}),
+        ("?unsure=yes&state=queued", set()),
+        ("?answer=LABEL", {1}),
+        ("?answer=LABEL&version=VERSION&state=done", {1}),
+        ("?answer=nonsense", {0, 1, 2}),
+        ("?reviewed=no", {0, 1, 2}),
+        ("?reviewed=settled", set()),
+        ("?reviewed=no&unsure=yes", {1}),
+        ("?reviewed=settled&unsure=yes", set()),
+        ("?age=hour", {0, 1, 2}),
+        ("?q=visitor:other", set()),
+        ("?q=SHA", {1}),
+        ("?q=START", {1}),
+        ("?q=2.pn", {1}),
+        ("?q=2.pn&unsure=no", set()),
+        ("?q=.PNG&state=done", {0, 1}),
+        ("?q=ID", {1}),
+    ],
 )
 def test_filters_and_search_narrow_the_images(
     query: str, places: set[int], three_answers: list[Image], pets: Classifier, admin_client: Client
@@ -243,6 +270,7 @@ def fill_in(query: str, pets: Classifier, image: Image) -> str:
         "LABEL": pets.labels.get(name="dog").id,
         "VERSION": pets.live_version_id,
         "SHA": image.sha256,
+        "START": image.sha256[:9].upper(),
         "ID": image.id,
     }
     for word, value in values.items():

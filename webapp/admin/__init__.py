@@ -5,9 +5,29 @@ Idempotency keys are not shown: they are answers kept for a day, of no use to a 
 
 from django.contrib import admin
 
-from webapp.admin import classifiers, deletions, images, model_versions, predictions, training, workers
+from webapp.admin import (
+    classifiers,
+    deletions,
+    images,
+    model_versions,
+    predictions,
+    requests,
+    reviews,
+    training,
+    workers,
+)
 
-__all__ = ["classifiers", "deletions", "images", "model_versions", "predictions", "training", "workers"]
+__all__ = [
+    "classifiers",
+    "deletions",
+    "images",
+    "model_versions",
+    "predictions",
+    "requests",
+    "reviews",
+    "training",
+    "workers",
+]
 
 admin.site.site_header = "Whatsit"
 admin.site.site_title = "Whatsit"

@@ -1,4 +1,4 @@
-"""Filters of the long lists. Those of predictions stay off the images: joined, they take seconds at a million rows."""
+"""Filters of the long lists; `answer_filters.py` brings those of predictions to the images."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class LabelFilter(SimpleListFilter):
         return [(str(label.id), f"{label.classifier.slug}: {label.name}") for label in labels]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        label = _chosen(self.value(), Label.objects.filter)
+        label = find_chosen(self.value(), Label.objects.filter)
         if label is None:
             return queryset
         return queryset.filter(classifier_id=label.classifier_id, label_id=label.id)
@@ -95,11 +95,11 @@ class VersionFilter(SimpleListFilter):
         return [(str(identifier), f"{slug} v{number}") for identifier, slug, number in rows]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        version = _chosen(self.value(), ModelVersion.objects.only("id").filter)
+        version = find_chosen(self.value(), ModelVersion.objects.only("id").filter)
         return queryset if version is None else queryset.filter(model_version_id=version.id)
 
 
-def _chosen(value: str | None, rows: Callable[..., QuerySet[Any]]) -> Any:
+def find_chosen(value: str | None, rows: Callable[..., QuerySet[Any]]) -> Any:
     """The row a filter's value names; None, hence no filtering, when it names none."""
     identifier = parse_id(value) if value else None
     return rows(id=identifier).first() if identifier else None

@@ -6,19 +6,43 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from classifier.models import Image, Prediction
 from classifier.presentation import describable, describe_prediction
+from webapp.access import may_review
 from webapp.admin import rendering
+from webapp.admin.answer_filters import (
+    AnswerLabelFilter,
+    AnswerStateFilter,
+    AnswerUnsureFilter,
+    AnswerVersionFilter,
+    ImageList,
+    ReviewedFilter,
+)
 from webapp.admin.asking import ask_for, too_many
 from webapp.admin.deleting import delete_chosen
+from webapp.admin.exporting import export_chosen
 from webapp.admin.filters import PeriodFilter
+from webapp.admin.image_history import PredictionsOfImage, ReviewsOfImage
 from webapp.admin.long_lists import LongListAdmin
-from webapp.admin.read_only import ReadOnlyInline
-from webapp.admin.searching import HINT, image_condition
+from webapp.admin.reviewing import confirm_chosen, correct_chosen
+from webapp.admin.searching import IMAGE_HINT, search_images
 
-ANSWER = ("stored_picture", "name", "classifier", "state", "answer", "answered_by", "scores")
+COLUMNS = (
+    "small_picture",
+    "name",
+    "classifier",
+    "state",
+    "label",
+    "confidence",
+    "unsure",
+    "answered_by",
+    "reviewed_as",
+    "owner",
+    "created_at",
+)
+ANSWER = ("stored_picture", "name", "classifier", "state", "answer", "answered_by", "reviewed_as", "scores")
 FILE = (
     "stored_as",
     "sent_as",
@@ -34,41 +58,25 @@ FILE = (
 )
 
 
-class PredictionsOfImage(ReadOnlyInline):
-    """Every answer this picture has had or waits for."""
-
-    model = Prediction
-    fk_name = "image"
-    verbose_name_plural = "predictions"
-    fields = readonly_fields = ("state", "answer", "answered_by", "queued_at", "done_at", "link")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
-        return super().get_queryset(request).order_by("-id")
-
-    @admin.display(description="answer")
-    def answer(self, row: Prediction) -> str:
-        return rendering.answer_line(describe_prediction(row))
-
-    @admin.display(description="model")
-    def answered_by(self, row: Prediction) -> str:
-        return rendering.version_of(describe_prediction(row))
-
-    @admin.display(description="")
-    def link(self, row: Prediction) -> str:
-        return rendering.row_link("prediction", row.pk, "Scores")
-
-
 @admin.register(Image)
 class ImageAdmin(LongListAdmin):
-    """Newest first, with thumbnails. By answer and state, look through the predictions."""
+    """Newest first, with thumbnails and the newest answer."""
 
-    list_display = ("small_picture", "name", "classifier", "state", "answer", "answered_by", "owner", "created_at")
+    list_display = COLUMNS
     list_display_links = ("small_picture", "name")
-    list_filter = ("classifier", PeriodFilter)
+    list_filter = (
+        AnswerStateFilter,
+        AnswerUnsureFilter,
+        ReviewedFilter,
+        AnswerLabelFilter,
+        AnswerVersionFilter,
+        PeriodFilter,
+        "classifier",
+    )
     search_fields = ("id",)
-    search_help_text = HINT
-    actions = ("ask_again", "delete_everywhere")
-    inlines = (PredictionsOfImage,)
+    search_help_text = IMAGE_HINT
+    actions = ("confirm", "correct", "ask_again", "export_csv", "delete_everywhere")
+    inlines = (PredictionsOfImage, ReviewsOfImage)
     fieldsets = (
         (None, {"fields": ANSWER}),
         ("File", {"fields": FILE}),
@@ -76,15 +84,31 @@ class ImageAdmin(LongListAdmin):
     readonly_fields = (*ANSWER, *FILE)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Image]:
-        return describable(super().get_queryset(request))
+        return describable(super().get_queryset(request)).select_related("settled_label")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ImageList]:
+        return ImageList
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        if not search_term.strip():
-            return queryset, False
-        condition = image_condition(search_term)
-        return (queryset.none() if condition is None else queryset.filter(condition)), False
+        return search_images(queryset, search_term), False
+
+    def has_review_permission(self, request: HttpRequest) -> bool:
+        """Whether "Confirm" and "Correct" are offered."""
+        return may_review(request.user)
+
+    @admin.action(description="Confirm what was answered", permissions=["review"])
+    def confirm(self, request: HttpRequest, queryset: QuerySet[Image]) -> HttpResponse | None:
+        return confirm_chosen(request, self, queryset)
+
+    @admin.action(description="Correct: choose the label", permissions=["review"])
+    def correct(self, request: HttpRequest, queryset: QuerySet[Image]) -> HttpResponse | None:
+        return correct_chosen(request, self, queryset)
+
+    @admin.action(description="Export CSV", permissions=["view"])
+    def export_csv(self, request: HttpRequest, queryset: QuerySet[Image]) -> StreamingHttpResponse:
+        return export_chosen(queryset)
 
     def has_ask_permission(self, request: HttpRequest) -> bool:
         """Whether "Ask again" is offered."""
@@ -119,6 +143,27 @@ class ImageAdmin(LongListAdmin):
     def answer(self, image: Image) -> str:
         newest = image.current_prediction
         return rendering.answer_line(describe_prediction(newest)) if newest else rendering.NOTHING
+
+    @admin.display(description="label")
+    def label(self, image: Image) -> str:
+        newest = image.current_prediction
+        return (describe_prediction(newest)["label"] or rendering.NOTHING) if newest else rendering.NOTHING
+
+    @admin.display(description="confidence")
+    def confidence(self, image: Image) -> str:
+        newest = image.current_prediction
+        return rendering.per_cent(newest.confidence) if newest and newest.confidence is not None else rendering.NOTHING
+
+    @admin.display(description="unsure")
+    def unsure(self, image: Image) -> str:
+        newest = image.current_prediction
+        return "unsure" if newest and newest.state == Prediction.State.DONE and newest.unsure else ""
+
+    @admin.display(description="review")
+    def reviewed_as(self, image: Image) -> str:
+        if image.settled_label is not None:
+            return image.settled_label.name
+        return image.get_review_state_display() or rendering.NOTHING
 
     @admin.display(description="model")
     def answered_by(self, image: Image) -> str:
