@@ -1,4 +1,5 @@
-"""Objects without a row: what an upload leaves behind when it dies between storing and committing."""
+"""Objects without a row: what an upload leaves behind when it dies between storing and committing, and what was being
+made of an image while it was deleted."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
+from classifier.derivatives import PREFIX
+from classifier.identifiers import parse_id
 from classifier.models import Image
 from classifier.object_storage import delete_object, list_objects
 
@@ -36,6 +39,28 @@ def remove_orphans(*, older_than_seconds: float | None = None) -> int:
     if removed:
         logger.info("orphan_objects_removed", objects=removed)
     return removed
+
+
+def remove_orphan_derivatives(*, older_than_seconds: float | None = None) -> int:
+    """Remove what was made of images that are gone; returns how many."""
+    keys = list(find_orphan_derivatives(older_than_seconds=older_than_seconds))
+    for key in keys:
+        delete_object(key)
+    if keys:
+        logger.info("orphan_derivatives_removed", objects=len(keys))
+    return len(keys)
+
+
+def find_orphan_derivatives(*, older_than_seconds: float | None = None) -> Iterator[str]:
+    """Keys below derived/ whose image has no row, old enough as above."""
+    age = settings.ORPHAN_OBJECT_SECONDS if older_than_seconds is None else older_than_seconds
+    limit = timezone.now() - timedelta(seconds=age)
+    old = (found.key for found in list_objects(PREFIX) if found.modified <= limit)
+    for keys in _slices(old, 500):
+        owners = {key: parse_id(key.split("/")[1]) for key in keys}
+        wanted = {identifier for identifier in owners.values() if identifier}
+        known = set(Image.objects.filter(id__in=wanted).values_list("id", flat=True))
+        yield from (key for key in keys if owners[key] not in known)
 
 
 def _slices(keys: Iterator[str], size: int) -> Iterator[list[str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import groupby, islice
+from itertools import islice
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -18,10 +18,9 @@ from django.db.models import F
 from django.db.models.functions import Collate
 from django.utils import timezone
 
-from classifier.derivatives import PREFIX as DERIVED
-from classifier.identifiers import parse_id
 from classifier.models import Deletion, Image
 from classifier.object_storage import ObjectMissing, StoredObject, delete_object, list_objects, read_object, stat_object
+from classifier.orphans import find_orphan_derivatives
 from classifier.reconciling import Finding, Search
 
 PREFIX: Final = "images/"
@@ -59,15 +58,9 @@ def check_images(search: Search) -> Iterator[Finding]:
 
 def check_derivatives(search: Search) -> Iterator[Finding]:
     """What was made of images lies below derived/<image id>/."""
-    old = grace_limit()
-    for owner, files in groupby(list_objects(DERIVED), key=lambda found: found.key.split("/")[1]):
-        found = list(files)
-        identifier = parse_id(owner)
-        if identifier and Image.objects.filter(id=identifier).exists():
-            continue
-        for file in found:
-            if file.modified <= old and _is_there(file.key):
-                yield orphan("derivative_orphan", file.key, search)
+    for key in find_orphan_derivatives():
+        if _is_there(key):
+            yield orphan("derivative_orphan", key, search)
 
 
 def grace_limit() -> datetime:

@@ -13,7 +13,7 @@ from classifier.heartbeats import forget_silent_workers
 from classifier.idempotency import forget_old_keys
 from classifier.import_uploads import remove_abandoned_uploads
 from classifier.object_storage import purge_leftovers
-from classifier.orphans import remove_orphans
+from classifier.orphans import remove_orphan_derivatives, remove_orphans
 from classifier.training_checkpoints import remove_orphan_checkpoints
 from tasks.celery_app import app
 from tasks.repredicting import ROUND_SECONDS, follow_up_promotion, follow_up_promotions
@@ -50,6 +50,7 @@ def forget_old_rows() -> None:
 def remove_orphan_objects() -> None:
     """Objects that no row names (images, datasets, checkpoints, uploads), and what interrupted writes left behind."""
     remove_orphans()
+    remove_orphan_derivatives()
     remove_orphan_datasets()
     remove_orphan_checkpoints()
     remove_orphan_packs()

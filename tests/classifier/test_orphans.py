@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from classifier.derivatives import derivative_key
+from classifier.identifiers import new_id
 from classifier.models import Classifier, Image
 from classifier.object_storage import object_exists, write_verified
-from classifier.orphans import remove_orphans
+from classifier.orphans import remove_orphan_derivatives, remove_orphans
 from tests.row_makers import upload
 
 pytestmark = pytest.mark.django_db
@@ -63,3 +65,14 @@ def test_a_second_round_removes_nothing() -> None:
     remove_orphans(older_than_seconds=0)
     assert remove_orphans(older_than_seconds=0) == 0
     assert not Image.objects.exists()
+
+
+def test_what_was_made_of_a_deleted_image_goes_and_the_rest_stays(pets: Classifier, settings: Any) -> None:
+    kept = derivative_key(upload(1).images[0].id, "heatmap.png")
+    lost = derivative_key(new_id(), "heatmap.png")
+    for key in (kept, lost):
+        write_verified(key, b"warm")
+    assert remove_orphan_derivatives() == 0
+    settings.ORPHAN_OBJECT_SECONDS = 0
+    assert remove_orphan_derivatives() == 1
+    assert (object_exists(kept), object_exists(lost)) == (True, False)

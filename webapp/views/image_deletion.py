@@ -47,6 +47,7 @@ def _ask(request: HttpRequest, image: Image) -> HttpResponse:
         "image": image,
         "review_count": image.reviews.count(),
         "versions": list(learned.only("id", "number")),
+        "reaches_datasets": deletion_asker(request).reaches_datasets,
         "back": _page_of(image),
     }
     return render(request, "image_deletion.html", context)
