@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -42,6 +43,8 @@ class ClaimedPrediction:
     file_sha256: str
     owner: str
     failures: int
+    priority: int
+    queued_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ def _candidates(limit: int) -> PreparedQuery:
             rows = rows.select_for_update(skip_locked=True, of=("self",))
         rows = rows.annotate(next_claim=F("claim") + 1, spent=_effective_failures())
         image = ("image_id", "image__storage_key", "image__file_sha256", "image__owner")
-        return rows.values_list("id", "next_claim", *image, "spent")[:limit]
+        return rows.values_list("id", "next_claim", *image, "spent", "priority", "queued_at")[:limit]
 
     return PreparedQuery(build)
 

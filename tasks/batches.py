@@ -12,12 +12,14 @@ import structlog
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.files.storage.filesystem import FileSystemStorage
+from django.utils import timezone
 
 from classifier.errors import StorageUnavailable
 from classifier.failpoints import failpoint
 from classifier.object_storage import ObjectMissing, read_object
 from classifier.prediction_results import AnswerRow, complete_batch
 from classifier.predictions import ClaimedPrediction, Failure, fail_predictions, release_predictions
+from classifier.waiting_times import counter_names
 from ml.data_types import Answer
 from ml.images import UnreadableImage
 from tasks.counters import counters
@@ -58,12 +60,23 @@ def predict_claimed(items: Sequence[ClaimedPrediction], held: HeldModel) -> list
             changed += fail_predictions(failed)
         if unreachable:
             release_predictions(unreachable, delay_seconds=settings.PREDICTION_RETRY_SECONDS)
+    _count_waits(answers)
     counters.add("batches")
     counters.add("predictions.done", len(answers))
     counters.add("predictions.failed", len(failed))
     counters.add("predictions.released", len(unreachable))
     failpoint("before-push")
     return changed
+
+
+def _count_waits(answers: Sequence[AnswerRow]) -> None:
+    """From the wish to the stored answer; clocks of two machines may differ, but nothing takes less than no time."""
+    now = timezone.now()
+    for answer in answers:
+        seconds = max(0.0, (now - answer.item.queued_at).total_seconds())
+        bucket, total = counter_names(answer.item.priority, seconds)
+        counters.add(bucket)
+        counters.add(total, seconds)
 
 
 def _prepare_all(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from django.db.models import Count
 from prometheus_client import REGISTRY, Counter
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from classifier.doorbell import doorbell
@@ -15,8 +15,11 @@ from classifier.heartbeats import live_workers, skewed_workers
 from classifier.models import Classifier, Prediction, WorkerHeartbeat
 from classifier.models.prediction import OPEN
 from classifier.predictions import oldest_open_age_seconds
+from classifier.review_queue import count_waiting
 from classifier.upload_requests import NothingAccepted, UploadAnswer
+from classifier.waiting_times import read_histograms
 
+BACKLOG_COUNTED = 10_000
 UPLOADS = Counter("whatsit_uploads", "Pictures accepted, by kind.", ["kind"])
 REFUSALS = Counter("whatsit_refusals", "Pictures or requests refused, by code.", ["code"])
 
@@ -66,6 +69,7 @@ class RowsCollector(Collector):
             "whatsit_doorbell_failures", "Rings the broker did not take.", value=doorbell.failures
         )
         yield from self._live_models()
+        yield self._review_backlog()
         yield from self._workers()
 
     def _live_models(self) -> Iterator[Metric]:
@@ -75,13 +79,26 @@ class RowsCollector(Collector):
             live.add_metric([slug], number)
         yield live
 
+    def _review_backlog(self) -> Metric:
+        backlog = GaugeMetricFamily(
+            "whatsit_review_backlog", f"Images that wait for review, {BACKLOG_COUNTED} at most.", labels=["classifier"]
+        )
+        for classifier in Classifier.objects.only("id", "slug"):
+            backlog.add_metric([classifier.slug], count_waiting(classifier, at_most=BACKLOG_COUNTED))
+        return backlog
+
     def _workers(self) -> Iterator[Metric]:
         outcomes = CounterMetricFamily("whatsit_predictions", "Predictions by outcome.", labels=["worker", "outcome"])
         stages = CounterMetricFamily("whatsit_stage_seconds", "Seconds by stage.", labels=["worker", "stage"])
         batches = CounterMetricFamily("whatsit_batches", "Batches predicted.", labels=["worker"])
         sizes = GaugeMetricFamily("whatsit_batch_size", "Images a batch may hold.", labels=["worker"])
+        waits = HistogramMetricFamily(
+            "whatsit_end_to_end_seconds", "Seconds from the wish to the answer.", labels=["worker", "priority"]
+        )
         for row in WorkerHeartbeat.objects.filter(queue="gpu"):
             sizes.add_metric([row.worker], row.batch_size)
+            for priority, buckets, total in read_histograms(row.counters):
+                waits.add_metric([row.worker, priority], buckets, total)
             for name, value in row.counters.items():
                 family, _, part = name.partition(".")
                 if family == "predictions":
@@ -90,7 +107,7 @@ class RowsCollector(Collector):
                     stages.add_metric([row.worker, part], value)
                 elif family == "batches":
                     batches.add_metric([row.worker], value)
-        yield from (outcomes, stages, batches, sizes)
+        yield from (outcomes, stages, batches, sizes, waits)
 
 
 def install_collector() -> None:

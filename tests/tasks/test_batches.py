@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
+from django.utils import timezone
 from numpy.typing import NDArray
 
 from classifier.models import Classifier, Image, Prediction
@@ -15,6 +17,7 @@ from classifier.object_storage import delete_object, read_object, write_verified
 from classifier.predictions import ClaimedPrediction, claim_batch, find_work
 from ml.data_types import Answer
 from tasks.batches import predict_claimed
+from tasks.counters import Counters
 from tasks.loaded_models import HeldModel
 from tests.row_makers import MakeImages
 from tests.stub_predictor import StubPredictor
@@ -144,3 +147,16 @@ def test_a_store_that_has_gone_mute_holds_a_batch_only_for_a_while(
     assert (waiting.state, waiting.failures) == ("queued", 0)
     assert waiting.available_at is not None
     assert Prediction.objects.get(image=well).state == "done"
+
+
+def test_the_seconds_since_the_wish_are_counted(
+    pets: Classifier, make_images: MakeImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Counters()
+    monkeypatch.setattr("tasks.batches.counters", kept)
+    make_images(3)
+    Prediction.objects.update(queued_at=timezone.now() - timedelta(seconds=20))
+    predict_claimed(claim(), hold(pets, StubPredictor(0)))
+    sums = kept.snapshot()
+    assert sums["wait.5:30"] == 3
+    assert 60 <= sums["wait.5:sum"] < 90

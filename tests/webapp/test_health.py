@@ -14,6 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from classifier.errors import StorageUnavailable
 from classifier.heartbeats import beat
 from classifier.models import Classifier, Prediction
+from classifier.waiting_times import counter_names
+from tests.review_makers import answer_all
 from tests.row_makers import make_version, upload
 from tests.webapp.api_calls import send, send_parts
 from webapp.views.health import StorageProbe
@@ -137,6 +139,28 @@ def test_metrics_show_queue_workers_and_live_model(pets: Classifier, client: Cli
     assert samples["whatsit_predictions_total", "done", "w1"] == 5
     assert samples["whatsit_stage_seconds_total", "read", "w1"] == 0.5
     assert samples["whatsit_batch_size", "w1"] == 8
+
+
+def test_metrics_show_what_waits_for_review(pets: Classifier, client: Client) -> None:
+    upload(1)
+    upload(2)
+    assert read_metrics(client)["whatsit_review_backlog", "pets"] == 0
+    answer_all([0.9, 0.05, 0.05])
+    assert read_metrics(client)["whatsit_review_backlog", "pets"] == 2
+
+
+def test_metrics_show_the_seconds_from_wish_to_answer_as_a_histogram(client: Client, db: None) -> None:
+    counters: dict[str, float] = {}
+    for seconds in (0.04, 0.2, 0.3, 7000.0):
+        bucket, total = counter_names(Prediction.PERSON_WAITS, seconds)
+        counters[bucket] = counters.get(bucket, 0) + 1
+        counters[total] = counters.get(total, 0) + seconds
+    beat(worker="w1", queue="gpu", batch_size=8, counters=counters)
+    text = client.get("/metrics").content.decode()
+    for bound, count in (("0.05", 1), ("0.1", 1), ("0.25", 2), ("0.5", 3), ("3600", 3), ("+Inf", 4)):
+        assert f'whatsit_end_to_end_seconds_bucket{{le="{bound}",priority="0",worker="w1"}} {count}.0' in text
+    assert 'whatsit_end_to_end_seconds_sum{priority="0",worker="w1"} 7000.54' in text
+    assert 'whatsit_end_to_end_seconds_count{priority="0",worker="w1"} 4.0' in text
 
 
 def test_metrics_count_uploads_and_refusals_by_code(pets: Classifier, client: Client) -> None:
