@@ -84,6 +84,7 @@ class Prediction(models.Model):
             models.Index(fields=["classifier", "priority", "queued_at"], condition=NOT_ENDED, name="prediction_work"),
             models.Index(fields=["classifier", "label", "-id"], name="prediction_label"),
             models.Index(fields=["-id"], condition=Q(state="failed"), name="prediction_failed"),
+            models.Index(fields=["model_version", "-id"], name="prediction_version"),
         ]
 
     def __str__(self) -> str:
