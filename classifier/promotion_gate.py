@@ -19,6 +19,7 @@ from classifier.exact_tests import (
     pictures_to_show_gain,
 )
 from classifier.models import GatePolicy
+from classifier.run_sentences import percent
 
 SIGNIFICANCE: Final = 0.05
 FEWEST_PER_LABEL: Final = 30
@@ -92,8 +93,8 @@ def judge_first(truth: Sequence[str], challenger: HoldoutAnswers) -> Verdict:
         "p_value": p_value,
     }
     facts = (
-        f"{challenger.name} answers {right:,} of {count:,} holdout pictures rightly ({right / count:.1%}); always "
-        f"saying “{majority}” would get {frequency:,} right ({frequency / count:.1%})."
+        f"{challenger.name} answers {right:,} of {count:,} holdout pictures rightly ({percent(right / count)}); always "
+        f"saying “{majority}” would get {frequency:,} right ({percent(frequency / count)})."
     )
     verdict.reasons.append(facts)
     if verdict.passed:
@@ -140,7 +141,8 @@ def judge(
     }
     verdict.reasons.append(
         f"On {count:,} holdout pictures {challenger.name} gets {newly_right:,} right that {champion.name} gets wrong, "
-        f"and {newly_wrong:,} the other way round ({before / count:.2%} before, {after / count:.2%} now)."
+        f"and {newly_wrong:,} the other way round ({percent(before / count, digits=2)} before, "
+        f"{percent(after / count, digits=2)} now)."
     )
     is_satisfied, reason = _apply_policy(verdict.numbers, policy, margin)
     verdict.reasons.append(reason)
@@ -167,8 +169,8 @@ def compare_labels(truth: Sequence[str], challenger: Sequence[str], champion: Se
 def describe_harm(changes: Sequence[LabelChange]) -> list[str]:
     """A sentence for each label whose recall fell too far to be chance."""
     return [
-        f"“{change.label}” is recognised in {change.recall_after:.1%} of its {change.pictures} pictures, before in "
-        f"{change.recall_before:.1%} (p = {change.harm:.3f}): too much worse for a single label."
+        f"“{change.label}” is recognised in {percent(change.recall_after)} of its {change.pictures} pictures, before "
+        f"in {percent(change.recall_before)} (p = {change.harm:.3f}): too much worse for a single label."
         for change in changes
         if round(change.recall_before - change.recall_after, 9) > MOST_RECALL_DROP and change.harm < SIGNIFICANCE
     ]
@@ -186,9 +188,10 @@ def _apply_policy(numbers: dict[str, Any], policy: Policy, margin: float) -> tup
         )
     if policy is Policy.NOT_WORSE:
         bound = numbers["gain_lower_bound"]
+        lowest = f"lower bound {'+' if bound > 0 else ''}{percent(bound, digits=2)}"
         if bound > -margin:
-            return True, f"It is at most {margin:.1%} worse (lower bound {bound:+.2%})."
-        return False, f"It may be more than {margin:.1%} worse (lower bound {bound:+.2%})."
+            return True, f"It is at most {percent(margin)} worse ({lowest})."
+        return False, f"It may be more than {percent(margin)} worse ({lowest})."
     if newly_right >= newly_wrong:
         return True, "Nothing shows that it is worse."
     return False, "More became wrong than right."

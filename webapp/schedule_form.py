@@ -11,6 +11,7 @@ from classifier.errors import Refused
 from classifier.exact_tests import pictures_to_rule_out_loss, pictures_to_show_gain
 from classifier.models import Classifier, GatePolicy
 from classifier.promotion_gate import INTERESTING_GAIN, LEAST_DISCORDANT
+from classifier.run_sentences import percent
 from classifier.training_schedule import check_gate, check_schedule, count_new_examples, set_gate, set_schedule
 from classifier.write_transactions import write_transaction
 
@@ -128,7 +129,7 @@ def explain_policies(classifier: Classifier) -> dict[str, str]:
         ),
         GatePolicy.NOT_WORSE: (
             "It goes live when it is surely not worse by more than the margin below. For a margin of "
-            f"{margin:.1%} that takes about {for_margin:,} kept-aside pictures; this classifier has {have:,}."
+            f"{percent(margin)} that takes about {for_margin:,} kept-aside pictures; this classifier has {have:,}."
         ),
     }
 

@@ -95,7 +95,7 @@ def test_a_label_that_became_far_worse_blocks_an_otherwise_better_version() -> N
     verdict = judge(truth, HoldoutAnswers("v2", after, 0.0), HoldoutAnswers("v1", before, 0.0))
     assert verdict.numbers["newly_right"] > verdict.numbers["newly_wrong"]
     assert not verdict.passed
-    assert "“b” is recognised in 70.0% of its 40 pictures, before in 100.0%" in verdict.blocks[0]
+    assert "“b” is recognised in 70.0\u00a0% of its 40 pictures, before in 100.0\u00a0%" in verdict.blocks[0]
 
 
 def test_a_drop_of_at_most_five_points_does_not_block() -> None:
