@@ -4,6 +4,8 @@ import { share } from "./words.js";
 
 const BLIND = "This one measures the model: say what you see. Its guess is hidden.";
 const MINUTES_SHOWN = 90;
+// Where the server's counting ends.
+const MOST_COUNTED = 10_000;
 
 export class ReviewView {
   constructor(labels) {
@@ -53,8 +55,10 @@ export class ReviewView {
 
   showProgress({ done, waiting, secondsEach, canUndo }) {
     this.parts.undo.disabled = !canUndo;
-    const words = waiting === null ? [`${done} reviewed`] : [`${done} of ${done + waiting}`];
-    if (waiting && secondsEach !== null) {
+    const isCounted = waiting !== null && waiting + done < MOST_COUNTED;
+    const all = isCounted ? (done + waiting).toLocaleString("en") : `over ${MOST_COUNTED.toLocaleString("en")}`;
+    const words = waiting === null ? [`${done} reviewed`] : [`${done} of ${all}`];
+    if (isCounted && waiting > 0 && secondsEach !== null) {
       words.push(timeLeft(waiting * secondsEach));
     }
     this.parts.progress.textContent = words.join(" · ");
