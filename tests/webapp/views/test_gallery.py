@@ -203,6 +203,7 @@ def test_the_number_of_queries_does_not_follow_the_number_of_rows(
         ("?classifier=pets", "image_classifier_newest"),
         ("?label=dog", "prediction_label"),
         ("?classifier=pets&label=dog", "prediction_label"),
+        ("?model=01a1fbed-5e5c-7c2d-854c-dd29f039aa02", "prediction_version"),
     ],
 )
 def test_the_page_is_read_along_its_index_without_sorting(
