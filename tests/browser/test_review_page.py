@@ -279,6 +279,7 @@ def test_control_g_leads_to_the_grid_and_back(review_site: ReviewSite, open_revi
     page = open_review("modes")
     page.press("Control+g")
     expect(page.page.get_by_role("heading", name="Review many at once")).to_be_visible()
+    page.page.wait_for_load_state("load")
     page.press("Control+g")
     expect(page.page.locator("#review")).to_be_visible()
 
