@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.apps import AppConfig
+from django.apps import apps as installed_apps
 from django.apps.registry import Apps
 from django.contrib.auth.management import create_permissions
 
@@ -28,7 +29,9 @@ _LOOK: Final = frozenset(
 _REVIEW: Final = frozenset({"review_image"})
 _TEACH: Final = frozenset({"decide_image", "add_trainingrun", "change_classifier"})
 _RUN: Final = frozenset({"change_modelversion", "change_image", "delete_image"})
-_WATCH: Final = frozenset({"view_workerheartbeat", "view_promotionrequest", "view_evaluationrequest", "view_importjob"})
+_WATCH: Final = frozenset(
+    f"view_{kind}" for kind in ("workerheartbeat", "promotionrequest", "evaluationrequest", "importjob", "deletion")
+)
 
 ROLES: Final[dict[str, frozenset[str]]] = {
     "viewer": _LOOK,
@@ -39,8 +42,9 @@ ROLES: Final[dict[str, frozenset[str]]] = {
 """Role → the permissions of this app that it holds; shown as a table in docs/roles.md."""
 
 
-def bring_roles_up_to_date(*, app_config: AppConfig, using: str, apps: Apps, **more: Any) -> None:
-    """After every `migrate`: each group exists and holds exactly the rights of its role.
+def bring_roles_up_to_date(*, app_config: AppConfig, using: str, apps: Apps = installed_apps, **more: Any) -> None:
+    """After every `migrate`: each group exists and holds exactly the rights of its role. So after a `flush`, which
+    names no `apps`.
 
     Other mixtures are groups of other names, which nothing here touches. Members stay who they are.
     """
