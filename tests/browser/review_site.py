@@ -88,7 +88,8 @@ class ReviewPage:
         self.notices = page.locator("#notices li")
 
     def open(self, query: str = "") -> ReviewPage:
-        self.page.goto(f"{self.site.site.address}/review/?classifier={self.slug}{query}")
+        """Until the pictures after the first one are there too."""
+        self.page.goto(f"{self.site.site.address}/review/?classifier={self.slug}{query}", wait_until="networkidle")
         return self
 
     @property
