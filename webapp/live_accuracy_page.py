@@ -134,6 +134,6 @@ def _moved(drift: Drift) -> str:
     if drift.index is None or drift.word == "steady":
         return ""
     shares = [
-        f"{shift.name} {percent(shift.before, digits=0)} → {percent(shift.now, digits=0)}" for shift in drift.shifts
+        f"{shift.name}: {percent(shift.before, digits=0)} → {percent(shift.now, digits=0)}" for shift in drift.shifts
     ]
     return f"Moved most: {', '.join(shares)}."

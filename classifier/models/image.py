@@ -90,6 +90,7 @@ class Image(models.Model):
                 condition=Q(settled_label__isnull=False),
                 name="image_settled",
             ),
+            models.Index(fields=["review_state", "-id"], condition=~Q(review_state=""), name="image_reviewed"),
         ]
 
     def __str__(self) -> str:

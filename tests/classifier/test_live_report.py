@@ -23,6 +23,7 @@ pytestmark = pytest.mark.django_db
 def add_answers(classifier: Classifier, label: str, count: int, *, at: datetime, confidence: float = 0.97) -> None:
     """That many answered images, sent at this moment."""
     label_id = Label.objects.get(classifier=classifier, name=label).id
+    scores = [0.1] * Label.objects.filter(classifier=classifier).count()
     images, predictions = [], []
     for _ in range(count):
         tail = uuid.uuid4()
@@ -34,7 +35,7 @@ def add_answers(classifier: Classifier, label: str, count: int, *, at: datetime,
         )  # fmt: skip
         prediction = Prediction(
             image=image, classifier=classifier, state="done", queued_at=at, done_at=at, label_id=label_id,
-            model_version_id=classifier.live_version_id, scores=[0.1, 0.2, 0.7], confidence=confidence,
+            model_version_id=classifier.live_version_id, scores=scores, confidence=confidence,
         )  # fmt: skip
         image.current_prediction = prediction
         images.append(image)

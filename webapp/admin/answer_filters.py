@@ -10,10 +10,10 @@ from typing import Any
 
 from django.contrib.admin import ModelAdmin, SimpleListFilter
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from classifier.models import Image, Label, ModelVersion, Prediction, Review
+from classifier.models import Image, Label, ModelVersion, Prediction
 from webapp.admin import long_lists
 from webapp.admin.filters import Choices, LabelFilter, StateFilter, UnsureFilter, VersionFilter, find_chosen
 
@@ -60,7 +60,7 @@ class AnswerVersionFilter(_OfAnswer, VersionFilter):
 
 
 class ReviewedFilter(SimpleListFilter):
-    """Reviewed images are few among many: they are found through the reviews."""
+    """Reviewed images have an index of their own; all others are most of them."""
 
     title = "review"
     parameter_name = "reviewed"
@@ -75,9 +75,7 @@ class ReviewedFilter(SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         state = self.review_state()
-        if not state:
-            return queryset if state is None else queryset.filter(review_state="")
-        return queryset.filter(review_state=state, id__in=Review.objects.order_by().values("image_id"))
+        return queryset if state is None else queryset.filter(review_state=state)
 
     def review_state(self) -> str | None:
         """As rows hold it; None where nothing is chosen."""
@@ -97,17 +95,17 @@ class ImageList(ChangeList):
                 conditions |= _together(conditions, spec.conditions())
         if not conditions:
             return images
-        if self.query:  # searched for, images are few
-            return images.filter(**{f"current_prediction__{name}": value for name, value in conditions.items()})
-        return images.filter(id__in=self._newest_answers(conditions))
+        matching = images.filter(**{f"current_prediction__{name}": value for name, value in conditions.items()})
+        if self._are_few():
+            return matching
+        # The bound lets the database begin with the answers; joined without it, it walks both tables whole.
+        newest = Prediction.objects.filter(**conditions).order_by("-id").values("image_id")
+        return matching.filter(id__in=newest[: long_lists.LONGEST_LIST + 1])
 
-    def _newest_answers(self, conditions: dict[str, Any]) -> QuerySet[Any, Any]:
-        """The ids of images whose newest answer is so; what is said of their review counts before the bound."""
-        answers = Prediction.objects.filter(image__current_prediction=F("id"), **conditions)
-        for spec in self.filter_specs:
-            if isinstance(spec, ReviewedFilter) and (state := spec.review_state()) is not None:
-                answers = answers.filter(image__review_state=state)
-        return answers.order_by("-id").values("image_id")[: long_lists.LONGEST_LIST + 1]
+    def _are_few(self) -> bool:
+        """Whether what was searched, or reviewed so, is found by an index of the images."""
+        reviewed = [spec.review_state() for spec in self.filter_specs if isinstance(spec, ReviewedFilter)]
+        return bool(self.query or any(reviewed))
 
 
 def _together(known: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
