@@ -53,6 +53,15 @@ def percent(share: float, *, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f}{NARROW}%"
 
 
+def certainty(probability: float) -> str:
+    """0.974 → “97 %”; nothing is called certain or impossible."""
+    if probability < 0.005:
+        return f"<{NARROW}1{NARROW}%"
+    if probability > 0.995:
+        return f">{NARROW}99{NARROW}%"
+    return percent(probability, digits=0)
+
+
 def about(seconds: float) -> str:
     """A duration as one says it: “about 3 min”."""
     if seconds < 90:

@@ -15,7 +15,7 @@ from classifier.classifiers import find_classifier
 from classifier.errors import NotFound
 from classifier.models import Classifier, Image, Label, ModelVersion
 from classifier.presentation import describe_image
-from classifier.run_sentences import percent
+from classifier.run_sentences import certainty
 from webapp.access import may_review, may_see_all_images, may_see_work
 from webapp.image_lists import ImagePage, ImageWish
 
@@ -91,7 +91,7 @@ def describe_tile(image: Image) -> Tile:
     label = (answer["label"] if answer else None) or ""
     detail, doubt = "", ""
     if answer and label and answer["confidence"] is not None:
-        detail = percent(answer["confidence"], digits=0)
+        detail = certainty(answer["confidence"])
         if answer["unfamiliar"]:
             doubt = "Unlike what it learned from"
         elif answer["unsure"]:

@@ -31,6 +31,14 @@ from webapp.access import may_promote, may_train
 
 MOST_VERSIONS: Final = 12
 _MAY_NOT: Final = "You may look, but not do this. Ask the owner of this site."
+_SPLITS: Final = ("train", "validation", "holdout")
+_STEPS: Final = {
+    "grey_bright_on_dark": "in grey, bright on a dark ground",
+    "scale_0_1": "in colour",
+    "scale_minus1_1": "in colour",
+    "imagenet_bgr": "in colour",
+    "imagenet_standard": "in colour",
+}
 _HEAVY: Final = ("manifest", "metrics", "verdict", "evaluation")
 
 
@@ -92,21 +100,22 @@ def describe_origin(version: ModelVersion) -> list[Fact]:
     manifest, run = version.manifest, version.training_run
     recipe = manifest.get("recipe") or {}
     preparing = manifest.get("preprocessing") or {}
-    facts = [Fact("Registered", f"{version.created_at:%-d %B %Y, %H:%M} UTC")]
+    facts = [Fact("Registered", f"{version.created_at:%-d %b %Y, %H:%M} UTC")]
     if run is not None:
-        facts.append(Fact("Training", run.name or f"run of {run.created_at:%-d %B %Y}", _address("training", run.id)))
+        facts.append(Fact("Training", run.name or f"run of {run.created_at:%-d %b %Y}", _address("training", run.id)))
         names = [entry["name"] for entry in run.snapshot.get("datasets", [])]
         facts += [Fact("Learned from", ", ".join(names))] if names else []
     examples = (version.metrics.get("examples") or {}) if version.metrics else {}
     if examples:
-        facts.append(Fact("Examples", ", ".join(f"{count:,} {split}" for split, count in examples.items())))
+        splits = [split for split in _SPLITS if split in examples]
+        facts.append(Fact("Examples", ", ".join(f"{examples[split]:,} {split}" for split in splits)))
     if recipe:
         kind = str(recipe.get("recipe", ""))
         network = str(recipe.get("backbone" if kind == "transfer" else "network") or "")
         parts = [kind, network.replace("_", " "), _epochs(recipe)]
         facts.append(Fact("Recipe", ", ".join(filter(None, parts))))
     if preparing:
-        steps = preparing["name"].replace("_", " ")
+        steps = _STEPS.get(preparing["name"], preparing["name"].replace("_", " "))
         facts.append(Fact("Sees", f"{preparing['width']} by {preparing['height']} pixels, {steps}"))
     size = _size(version)
     facts += [Fact("Size", f"{size / 1_000_000:.1f} MB")] if size else []

@@ -12,8 +12,8 @@ from classifier.models import Classifier, Image
 from classifier.presentation import Score
 from classifier.review_presentation import ReviewItem
 from classifier.review_queue import count_waiting, count_wished
+from classifier.run_sentences import certainty
 from webapp.review_place import ReviewPlace
-from webapp.views.sent_images import share
 
 LABEL_KEYS: Final = "123456789abcdefghijklmnopqrstuvwxyz"
 _SHARES: Final = (("0.5", "under 50\u00a0%"), ("0.7", "under 70\u00a0%"), ("0.9", "under 90\u00a0%"))
@@ -73,7 +73,7 @@ def describe_one(place: ReviewPlace, item: ReviewItem | None, *, user: User) -> 
 def label_rows(labels: Sequence[str], item: ReviewItem | None = None) -> list[LabelRow]:
     """In the classifier's order always, so that a key means the same label for ever."""
     scores: list[Score] = item["scores"] if item else []
-    shares = {score["label"]: share(score["score"]) for score in scores}
+    shares = {score["label"]: certainty(score["score"]) for score in scores}
     guess = item["guess"]["label"] if item and item["guess"] else None
     suggested = set(item["suggested"]) if item else set()
     keys = LABEL_KEYS if len(labels) <= len(LABEL_KEYS) else ""
@@ -97,12 +97,12 @@ def skip_key(label_count: int) -> str:
 def guess_words(item: ReviewItem | None) -> str:
     """The model's guess with its share, as the button says it; empty where it must not be known or is not."""
     guess = item["guess"] if item else None
-    return f"{guess['label']} {share(guess['confidence'])}" if guess else ""
+    return f"{guess['label']} {certainty(guess['confidence'])}" if guess else ""
 
 
 def guess_share(item: ReviewItem) -> str:
     """“97 %” of the guess."""
-    return share(item["guess"]["confidence"]) if item["guess"] else ""
+    return certainty(item["guess"]["confidence"]) if item["guess"] else ""
 
 
 def empty_words(place: ReviewPlace) -> str:

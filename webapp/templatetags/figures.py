@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import template
 
-from classifier.run_sentences import percent
+from classifier.run_sentences import certainty, percent
 
 register = template.Library()
 
@@ -13,6 +13,12 @@ register = template.Library()
 def as_percent(share: float | None, digits: int = 1) -> str:
     """0.9284 → “92.8 %”."""
     return "\u2013" if share is None else percent(share, digits=digits)
+
+
+@register.filter
+def as_certainty(probability: float | None) -> str:
+    """0.974 → “97 %”; nothing is called certain or impossible."""
+    return "\u2013" if probability is None else certainty(probability)
 
 
 @register.filter

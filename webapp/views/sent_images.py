@@ -12,6 +12,7 @@ from django.urls import reverse
 from classifier.errors import NotAllowed
 from classifier.identifiers import parse_id
 from classifier.presentation import ImageItem, PredictionItem, describable, describe_image
+from classifier.run_sentences import certainty
 from webapp.access import visible_images
 
 _SHOWN_LABELS = 3
@@ -80,7 +81,7 @@ def _add_answer(shown: ShownImage, prediction: PredictionItem) -> None:
     shown["look"] = "unsure" if is_unsure else "answer"
     shown["words"] = _unsure_sentence(prediction) if is_unsure else ""
     shown["scores"] = [
-        {"label": score["label"], "share": share(score["score"]), "value": score["score"]}
+        {"label": score["label"], "share": certainty(score["score"]), "value": score["score"]}
         for score in prediction["scores"][:_SHOWN_LABELS]
     ]
     if prediction["model"]:
@@ -89,18 +90,9 @@ def _add_answer(shown: ShownImage, prediction: PredictionItem) -> None:
 
 def _unsure_sentence(prediction: PredictionItem) -> str:
     first, *others = prediction["scores"]
-    guess = f"{first['label']} {share(first['score'])}"
+    guess = f"{first['label']} {certainty(first['score'])}"
     if prediction["unfamiliar"]:
         return f"Not sure: unlike the pictures it learned from. Perhaps {guess}"
     if others and others[0]["score"] >= _RIVAL_SHARE:
-        return f"Not sure: {guess} or {others[0]['label']} {share(others[0]['score'])}"
+        return f"Not sure: {guess} or {others[0]['label']} {certainty(others[0]['score'])}"
     return f"Not sure: perhaps {guess}"
-
-
-def share(probability: float) -> str:
-    """0.974 as “97 %”; nothing is called certain or impossible."""
-    if probability < 0.005:
-        return "<\u00a01\u00a0%"
-    if probability > 0.995:
-        return ">\u00a099\u00a0%"
-    return f"{round(probability * 100)}\u00a0%"
