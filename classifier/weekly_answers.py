@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from classifier.drift import confidence_bin
@@ -15,7 +16,7 @@ from classifier.identifiers import first_id_at
 from classifier.models import Classifier, Image, Label
 
 WEEKS: Final = 8
-ROWS_A_WEEK: Final = 2_450
+ROWS_A_WEEK: Final = 1_400
 _DAYS: Final = 7
 _WEEK: Final = timedelta(weeks=1)
 _Answers = list[tuple[uuid.UUID, float]]
@@ -46,10 +47,12 @@ def read_weeks(classifier: Classifier, *, now: datetime | None = None) -> list[W
 
 
 def _read_week(classifier: Classifier, start: datetime, names: dict[uuid.UUID, str]) -> Week:
-    answers = _read(classifier, start, start + _WEEK, ROWS_A_WEEK + 1)
-    if len(answers) > ROWS_A_WEEK:  # the newest alone would be those of its last day
+    if _sent(classifier, start, start + _WEEK).values_list("id")[ROWS_A_WEEK : ROWS_A_WEEK + 1]:
+        # The newest alone would be those of its last day.
         days = [start + timedelta(days=day) for day in range(_DAYS)]
         answers = [row for day in days for row in _read(classifier, day, day + timedelta(days=1), ROWS_A_WEEK // _DAYS)]
+    else:
+        answers = _read(classifier, start, start + _WEEK, ROWS_A_WEEK)
     week = Week(start)
     for label_id, confidence in answers:
         week.labels[names[label_id]] += 1
@@ -57,9 +60,13 @@ def _read_week(classifier: Classifier, start: datetime, names: dict[uuid.UUID, s
     return week
 
 
+def _sent(classifier: Classifier, start: datetime, end: datetime) -> QuerySet[Image]:
+    """Newest first, by the index of a classifier's images."""
+    ids = {"id__gte": first_id_at(start), "id__lt": first_id_at(end)}
+    return Image.objects.filter(classifier=classifier, **ids).order_by("-id")
+
+
 def _read(classifier: Classifier, start: datetime, end: datetime, limit: int) -> _Answers:
-    rows = Image.objects.filter(
-        classifier=classifier, id__gte=first_id_at(start), id__lt=first_id_at(end), current_prediction__state="done"
-    ).order_by("-id")
-    found = rows.values_list("current_prediction__label_id", "current_prediction__confidence")[:limit]
+    answered = _sent(classifier, start, end).filter(current_prediction__state="done")
+    found = answered.values_list("current_prediction__label_id", "current_prediction__confidence")[:limit]
     return [(label, confidence) for label, confidence in found if label is not None and confidence is not None]
