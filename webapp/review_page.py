@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final, TypedDict
+from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
 from django.urls import reverse
@@ -18,6 +19,8 @@ from webapp.review_place import ReviewPlace
 LABEL_KEYS: Final = "123456789abcdefghijklmnopqrstuvwxyz"
 _SHARES: Final = (("0.5", "under 50\u00a0%"), ("0.7", "under 70\u00a0%"), ("0.9", "under 90\u00a0%"))
 _VERSIONS_OFFERED: Final = 30
+_ELSEWHERE_LOOKED_AT: Final = 20
+_ELSEWHERE_COUNTED: Final = 1000
 
 
 class LabelRow(TypedDict):
@@ -55,6 +58,7 @@ def describe_one(place: ReviewPlace, item: ReviewItem | None, *, user: User) -> 
         "has_search": len(labels) > len(LABEL_KEYS),
         "skip_key": skip_key(len(labels)),
         "empty_words": "" if item else empty_words(place),
+        "elsewhere": [] if item else find_elsewhere(place),
         "page_data": {
             "images_url": reverse("api-v1:send_images"),
             "queue_url": reverse("api-v1:read_queue"),
@@ -103,6 +107,22 @@ def guess_words(item: ReviewItem | None) -> str:
 def guess_share(item: ReviewItem) -> str:
     """“97 %” of the guess."""
     return certainty(item["guess"]["confidence"]) if item["guess"] else ""
+
+
+def find_elsewhere(place: ReviewPlace) -> list[dict[str, Any]]:
+    """Other classifiers whose pictures wait, and how many, for a page on which nothing does."""
+    others = Classifier.objects.exclude(pk=place.classifier.pk).order_by("name")[:_ELSEWHERE_LOOKED_AT]
+    counted = [(each, count_waiting(each, at_most=_ELSEWHERE_COUNTED)) for each in others]
+    return [
+        {
+            "name": each.name,
+            "address": f"{reverse('review')}?{urlencode({'classifier': each.slug})}",
+            "count": count,
+            "is_more": count >= _ELSEWHERE_COUNTED,
+        }
+        for each, count in counted
+        if count
+    ]
 
 
 def empty_words(place: ReviewPlace) -> str:

@@ -17,7 +17,7 @@ from classifier.review_presentation import describe_entries
 from classifier.review_queue import QueueEntry, take_many
 from classifier.reviews import MOST_AT_ONCE, ReviewWish, record_reviews, withdraw_review
 from webapp.access import working_user
-from webapp.review_page import LABEL_KEYS, describe_place, empty_words, guess_share, label_rows
+from webapp.review_page import LABEL_KEYS, describe_place, empty_words, find_elsewhere, guess_share, label_rows
 from webapp.review_place import ReviewPlace
 
 SHOWN = 100
@@ -37,6 +37,7 @@ def show_grid(request: HttpRequest, place: ReviewPlace) -> HttpResponse:
         "labels": label_rows(labels),
         "has_search": len(labels) > len(LABEL_KEYS),
         "empty_words": "" if items else empty_words(place),
+        "elsewhere": [] if items else find_elsewhere(place),
         "undoable": len(request.session.get(_LAST, [])),
         "page_data": {
             "renew_url": reverse("api-v1:renew"),

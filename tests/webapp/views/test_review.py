@@ -241,3 +241,12 @@ def test_over_thirty_five_labels_are_found_by_typing(client: Client) -> None:
         assert ('id="label-search"' in html) == has_search
         assert ('data-key="z"' in html) == (not has_search)
         assert 'aria-keyshortcuts="0"' in html
+
+
+def test_where_nothing_waits_the_page_leads_to_the_classifiers_where_something_does(client: Client) -> None:
+    answered(1)
+    create_classifier(slug="bare", name="Bare", labels=["yes", "no"])
+    empty = text_of(client, "/review/?classifier=bare")
+    assert 'Elsewhere something waits: <a href="/review/?classifier=pets">Pets</a> (1).' in empty
+    assert "Elsewhere something waits" in text_of(client, "/review/?classifier=bare&mode=grid")
+    assert "Elsewhere" not in text_of(client, "/review/?classifier=pets")
