@@ -64,11 +64,13 @@ def edit_classifier(request: HttpRequest, slug: str) -> HttpResponse:
         if "name" in form:
             rename_classifier(found, name=form["name"])
             set_mirroring(found, left_right_differ=form.get("left_right_differ") == "on")
+            messages.success(request, "Saved.")
         if "new_label" in form:
             label = add_label(found, name=form["new_label"])
             messages.success(request, f"Added “{label.name}”. The model can answer it after the next training.")
         if "target_percent" in form:
             set_target_precision(found, target=_read_percent(form["target_percent"]))
+            messages.success(request, "Saved. It counts from the next training on.")
     except WhatsitError as problem:
         messages.error(request, problem.message)
     return HttpResponseRedirect(reverse("classifier", args=[slug]), status=HTTPStatus.SEE_OTHER)

@@ -34,7 +34,7 @@ def schedule(request: HttpRequest, slug: str) -> HttpResponse:
     if not form.is_valid():
         return _show(request, form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     messages.success(request, f"Saved. {describe_schedule(form.store())}")
-    return HttpResponseRedirect(f"{reverse('classifier', args=[slug])}#schedule", status=HTTPStatus.SEE_OTHER)
+    return HttpResponseRedirect(reverse("classifier", args=[slug]), status=HTTPStatus.SEE_OTHER)
 
 
 def _show(request: HttpRequest, form: ScheduleForm, *, status: int = HTTPStatus.OK) -> HttpResponse:

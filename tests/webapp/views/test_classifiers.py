@@ -158,6 +158,12 @@ def test_name_mirroring_and_target_can_be_changed(owners_client: Client, pets: C
     assert (pets.name, pets.left_right_differ, pets.target_precision) == ("Our pets", True, 0.975)
 
 
+@pytest.mark.parametrize("fields", [{"name": "Pets"}, {"target_percent": "95"}])
+def test_what_was_stored_is_said(owners_client: Client, pets: Classifier, fields: dict[str, str]) -> None:
+    page = owners_client.post("/classifiers/pets/edit/", fields, follow=True).content.decode()
+    assert '<li class="message-success">Saved.' in page
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
