@@ -97,7 +97,8 @@ def wilson_interval(successes: int, count: int, z: float = NORMAL_95) -> tuple[f
     share = successes / count
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # The ends are never on the wrong side of the share itself, however the last digit was rounded.
+    return min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half))
 
 
 def wilson_lower_bounds(successes: NDArray[Any], counts: NDArray[Any], z: float = NORMAL_95) -> NDArray[np.float64]:

@@ -81,9 +81,11 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 OF_THE_COMMAND = {"classifier", "name", "datasets", "promote", "policy"}
 
 
-@pytest.mark.parametrize("name", ["is-it-a-cat.yaml", "fashion.yaml"])
-def test_the_settings_of_the_shipped_examples_are_known(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "epochs"), [("is-it-a-cat.yaml", 10), ("fashion.yaml", 16), ("fashion-quick.yaml", 6)]
+)
+def test_the_settings_of_the_shipped_examples_are_known(name: str, epochs: int) -> None:
     values = yaml.safe_load((EXAMPLES / name).read_text(encoding="utf-8"))
     settings = TrainingSettings.from_dict({key: each for key, each in values.items() if key not in OF_THE_COMMAND})
     assert settings.recipe == values["recipe"]
-    assert settings.epochs == 10
+    assert settings.epochs == epochs

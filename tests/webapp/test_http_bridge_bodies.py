@@ -7,11 +7,12 @@ import io
 import socket
 import threading
 import time
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
 from tests.webapp.bridge_server import Environ, Recorder, StartResponse, read_answer, serve, wait_until
+from webapp import body_buffers
 from webapp.http_bridge import HttpBridge
 
 
@@ -124,10 +125,18 @@ def test_a_client_that_asks_before_sending_a_fitting_body_is_told_to_go_on() -> 
 
 def test_bodies_go_to_files_when_all_together_hold_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("webapp.body_buffers.BODIES_HELD_IN_MEMORY", 2)
+    written: list[int] = []
+    append = body_buffers._append
+
+    def append_and_tell(file: IO[bytes] | None, parts: list[bytes]) -> IO[bytes]:
+        written.append(len(parts))
+        return append(file, parts)
+
+    monkeypatch.setattr("webapp.body_buffers._append", append_and_tell)
     recorder = Recorder()
     with serve(recorder, body_memory_bytes=500) as server:
         held = [server.connect(_head(500) + b"x" * 400) for _ in range(3)]
-        wait_until(lambda: server.bridge._bodies._memory.held_bytes == 800)
+        wait_until(lambda: bool(written) and server.bridge._bodies._memory.held_bytes == 800)
         for connection in held:
             connection.sendall(b"x" * 100)
             assert read_answer(connection).body == b"500"
