@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def ann(db: None) -> User:
-    return User.objects.create_user("ann", password="correct horse battery")  # noqa: S106 - made for this test
+    return User.objects.create_user("ann", password="correct horse battery")
 
 
 def test_a_person_without_staff_status_logs_in_and_comes_back_to_the_page(ann: User, client: Client) -> None:
