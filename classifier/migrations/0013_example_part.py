@@ -4,15 +4,25 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('classifier', '0012_explanations'),
+        ("classifier", "0012_explanations"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='trainingexample',
-            name='part',
-            field=models.CharField(blank=True, choices=[('train', 'Train'), ('validation', 'kept aside to measure'), ('holdout', 'kept aside to measure'), ('left_out', 'left out: nearly the same picture is kept aside to measure')], default='', help_text='Empty until the run has sorted it.', max_length=10),
+            model_name="trainingexample",
+            name="part",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("train", "Train"),
+                    ("validation", "kept aside to measure"),
+                    ("holdout", "kept aside to measure"),
+                    ("left_out", "left out: nearly the same picture is kept aside to measure"),
+                ],
+                default="",
+                help_text="Empty until the run has sorted it.",
+                max_length=10,
+            ),
         ),
     ]
