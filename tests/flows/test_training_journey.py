@@ -76,7 +76,8 @@ def test_a_folder_becomes_a_live_model_a_worse_one_is_refused_and_a_forced_one_r
     answers(page, site, fresh, number=1, version=2)
 
     page.goto(f"{site.address}/classifiers/shapes/")
-    page.get_by_role("row", name=re.compile("^v2")).get_by_role("link").click()
+    versions = page.get_by_role("region", name="Table of versions")
+    versions.get_by_role("link", name="v2", exact=True).click()
     page.get_by_role("button", name="Roll back to v1").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Shapes v1")
     expect(page.locator("#stage")).to_have_text("Live", timeout=SWAP_MS)
