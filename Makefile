@@ -9,11 +9,14 @@ READY_TO_TEST := $(VENV)/.ready-to-test
 SOURCES := manage.py classifier ml tasks webapp tests
 ARGS ?=
 
-# Tests that start processes, browsers or faults get the machine for themselves; the others share it.
+# Tests that start processes or break things get the machine for themselves; browsers, which wait more than they work,
+# share it two at a time, and all others as many as there are cores.
 SHARED := not processes and not browser and not faults and not long
-ALONE := (processes or browser or faults) and not long
+BROWSER := browser and not long
+ALONE := (processes or faults) and not browser and not long
 THREADS := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 WORKERS := -n auto --maxprocesses 4 --dist loadfile
+BROWSERS := -n auto --maxprocesses 2 --dist loadfile
 
 .PHONY: help run test all format format-check lint types test-postgres test-faults bench bench-learning requirements
 
@@ -26,6 +29,7 @@ run: $(READY_TO_RUN) ## start everything on this machine; options: make run ARGS
 test: $(READY_TO_TEST) ## run the whole test suite
 	@status=0; \
 	$(THREADS) $(PYTHON) -m pytest -q $(WORKERS) -m "$(SHARED)" $(ARGS) || status=$$?; \
+	$(THREADS) $(PYTHON) -m pytest -q $(BROWSERS) -m "$(BROWSER)" $(ARGS) || status=$$?; \
 	$(THREADS) $(PYTHON) -m pytest -q -m "$(ALONE)" $(ARGS) || status=$$?; \
 	exit $$status
 

@@ -97,6 +97,7 @@ def test_the_whole_way_works_by_keyboard(upload_page: UploadPage) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.locator("#choose")).to_be_focused()
     with page.expect_file_chooser() as chooser:
