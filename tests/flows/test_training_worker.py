@@ -106,12 +106,12 @@ def test_a_killed_worker_gives_its_run_to_the_next_one_which_goes_on(trainers: T
 
 def test_a_killed_trainer_fails_its_run_and_a_cancel_ends_one(trainers: TrainStack) -> None:
     trainers.start_worker()
-    trainers.queue(400)
+    trainers.queue(5000)
     trainers.await_epochs(1)
     os.kill(trainers.trainer_pid(), signal.SIGKILL)
     trainers.await_state("failed", 60)
     assert "signal 9" in trainers.ask("r.outcome")
-    trainers.queue(400)
+    trainers.queue(5000)
     trainers.await_epochs(1)
     trainers.stack.query(RUN + "__import__('classifier.training_runs').training_runs.request_cancel(r)")
     trainers.await_state("cancelled", 60)

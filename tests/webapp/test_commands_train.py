@@ -177,6 +177,11 @@ def test_help_shows_an_example(command: str) -> None:
     assert f"Example: manage.py {command}" in shown.stdout
 
 
+def hear_interrupts() -> None:
+    """Tests that run in the background inherit that interrupts are ignored; a person at a terminal does not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.processes
 def test_ctrl_c_in_the_middle_of_a_training_leaves_a_cancelled_run_and_no_files(tmp_path: Path) -> None:
     var = tmp_path / "real-var"
@@ -198,7 +203,9 @@ def test_ctrl_c_in_the_middle_of_a_training_leaves_a_cancelled_run_and_no_files(
     assert manage("migrate", "-v0").returncode == 0
     assert manage("import_images", "halves", str(place)).returncode == 0
     command = [sys.executable, "manage.py", "train", "halves", "--epochs", "5000"]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(  # noqa: PLW1509 - this process has no thread that a fork could catch in a lock
+        command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts
+    )
     deadline = time.monotonic() + 200
     while not list((var / "training").glob("*/checkpoint.npz")):
         assert process.poll() is None
