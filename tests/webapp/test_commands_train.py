@@ -203,8 +203,12 @@ def test_ctrl_c_in_the_middle_of_a_training_leaves_a_cancelled_run_and_no_files(
     assert manage("migrate", "-v0").returncode == 0
     assert manage("import_images", "halves", str(place)).returncode == 0
     command = [sys.executable, "manage.py", "train", "halves", "--epochs", "5000"]
-    process = subprocess.Popen(  # noqa: PLW1509 - this process has no thread that a fork could catch in a lock
-        command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_interrupts,  # noqa: PLW1509 - nothing here holds a lock while the child is forked
     )
     deadline = time.monotonic() + 200
     while not list((var / "training").glob("*/checkpoint.npz")):
