@@ -82,7 +82,8 @@ OF_THE_COMMAND = {"classifier", "name", "datasets", "promote", "policy"}
 
 
 @pytest.mark.parametrize(
-    ("name", "epochs"), [("is-it-a-cat.yaml", 10), ("fashion.yaml", 16), ("fashion-quick.yaml", 6)]
+    ("name", "epochs"),
+    [("is-it-a-cat.yaml", 10), ("fashion.yaml", 16), ("fashion-quick.yaml", 6), ("fashion-long.yaml", 28)],
 )
 def test_the_settings_of_the_shipped_examples_are_known(name: str, epochs: int) -> None:
     values = yaml.safe_load((EXAMPLES / name).read_text(encoding="utf-8"))
