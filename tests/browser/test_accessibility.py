@@ -91,9 +91,7 @@ def test_everything_that_can_be_touched_is_large_enough(open_page: OpenPage) -> 
 
 def test_the_whole_way_works_by_keyboard(upload_page: UploadPage) -> None:
     page = upload_page.page
-    page.on(
-        "filechooser", lambda chooser: None
-    )  # from now on choosers are caught; asked for late, one may slip through
+    page.on("filechooser", lambda chooser: None)  # from the start: caught from the key press on, it may come too late
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")

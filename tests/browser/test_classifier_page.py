@@ -224,8 +224,11 @@ def test_a_zip_can_be_brought_without_scripts(browser: Browser, session: Any, si
 
 def test_a_folder_can_be_brought_by_keyboard(page: Page, shapes: str, tmp_path: Path) -> None:
     folder = draw_shapes(tmp_path / "by keyboard", {"circles": 2, "squares": 2}, seed=7)
+    page.on("filechooser", lambda chooser: None)  # from the start: caught from the key press on, it may come too late
     page.goto(shapes)
-    page.get_by_label("A folder of this computer").focus()
+    chooser_field = page.get_by_label("A folder of this computer")
+    chooser_field.focus()
+    expect(chooser_field).to_be_focused()
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files(str(folder))
