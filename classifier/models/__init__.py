@@ -1,5 +1,8 @@
 """All rows, one file per entity."""
 
+from classifier.models.api_token import ApiToken
+from classifier.models.batch_job import BatchItem, BatchJob
+from classifier.models.broker_request import BrokerRequest
 from classifier.models.classifier import Classifier, GatePolicy, Label
 from classifier.models.dataset import Dataset
 from classifier.models.deletion import Deletion
@@ -12,10 +15,15 @@ from classifier.models.model_version import LiveVersionChange, ModelVersion, Pro
 from classifier.models.prediction import Prediction
 from classifier.models.review import AuditDraw, Review, Suggestion, TrainingExample
 from classifier.models.training_run import TrainingRun
+from classifier.models.webhook import Webhook, WebhookDelivery
 from classifier.models.worker_heartbeat import WorkerHeartbeat
 
 __all__ = [
+    "ApiToken",
     "AuditDraw",
+    "BatchItem",
+    "BatchJob",
+    "BrokerRequest",
     "Classifier",
     "Dataset",
     "Deletion",
@@ -34,5 +42,7 @@ __all__ = [
     "Suggestion",
     "TrainingExample",
     "TrainingRun",
+    "Webhook",
+    "WebhookDelivery",
     "WorkerHeartbeat",
 ]
