@@ -5,45 +5,29 @@ from __future__ import annotations
 import time
 from typing import Final
 
-import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from classifier.retention import delete_old_images
 from tasks.deleting import carry_on_deletions
 from tasks.picture_caches import forget_cached_pictures
-from tasks.worker_threads import QueueThread, QueueThreadStep
-
-logger = structlog.get_logger(__name__)
+from tasks.worker_threads import PollingThread, QueueThread, QueueThreadStep
 
 BELL: Final = "deletions"
 CACHE_BELL: Final = "picture-caches"
 _STOP_SECONDS: Final = 10.0
 
 
-class DeletionLoop(QueueThread):
+class DeletionLoop(PollingThread):
     """Ends what is pending at every bell and poll; looks for images that are too old every RETENTION_POLL_SECONDS."""
 
     def __init__(self) -> None:
         super().__init__("deletion-loop")
         self._retention_at = 0.0
 
-    def run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                close_old_connections()
-                self._work()
-            except (DatabaseError, InterfaceError) as problem:
-                logger.warning("database_trouble", error=repr(problem))
-                connection.close()
-            except Exception:
-                logger.exception("deletion_loop_failed")
-                connection.close()
-            self._bell.wait(settings.DELETION_POLL_SECONDS)
-            self._bell.clear()
-        connection.close()
+    def poll_seconds(self) -> float:
+        return settings.DELETION_POLL_SECONDS
 
-    def _work(self) -> None:
+    def work_off(self) -> None:
         carry_on_deletions(worker=self.worker, is_stopping=self._stopping.is_set)
         if time.monotonic() >= self._retention_at:
             delete_old_images(is_stopping=self._stopping.is_set)
@@ -52,23 +36,17 @@ class DeletionLoop(QueueThread):
             forget_cached_pictures()
 
 
-class CacheLoop(QueueThread):
+class CacheLoop(PollingThread):
     """Keeps a train worker's disk free of pictures that were deleted: it may be another machine than the default's."""
 
     def __init__(self) -> None:
         super().__init__("picture-cache-loop")
 
-    def run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                close_old_connections()
-                forget_cached_pictures()
-            except (DatabaseError, InterfaceError, OSError) as problem:
-                logger.warning("picture_caches_not_looked_through", error=repr(problem))
-                connection.close()
-            self._bell.wait(settings.RETENTION_POLL_SECONDS)
-            self._bell.clear()
-        connection.close()
+    def poll_seconds(self) -> float:
+        return settings.RETENTION_POLL_SECONDS
+
+    def work_off(self) -> None:
+        forget_cached_pictures()
 
 
 class DeletionStep(QueueThreadStep):

@@ -4,40 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
-import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+from django.db import connection
 
 from classifier.explanations import QUEUE, has_due_explanations
 from tasks.explaining_process import explain_in_child
-from tasks.worker_threads import QueueThread, QueueThreadStep
-
-logger = structlog.get_logger(__name__)
+from tasks.worker_threads import PollingThread, QueueThread, QueueThreadStep
 
 BELL: Final = "explanations"
 _STOP_SECONDS: Final = 10.0
 
 
-class ExplanationLoop(QueueThread):
+class ExplanationLoop(PollingThread):
     """One process at a time; what waits in the rows is found by the poll even when every message is lost."""
 
     def __init__(self) -> None:
         super().__init__("explanation-loop")
 
-    def run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                close_old_connections()
-                self.work_off()
-            except (DatabaseError, InterfaceError) as problem:
-                logger.warning("database_trouble", error=repr(problem))
-                connection.close()
-            except Exception:
-                logger.exception("explanation_loop_failed")
-                connection.close()
-            self._bell.wait(settings.PREDICTION_POLL_SECONDS)
-            self._bell.clear()
-        connection.close()
+    def poll_seconds(self) -> float:
+        return settings.PREDICTION_POLL_SECONDS
 
     def work_off(self) -> None:
         """While something waits: a process that makes it. One that crashed is tried again at the next poll."""

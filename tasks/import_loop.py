@@ -6,13 +6,12 @@ from typing import Final
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from classifier.errors import StorageUnavailable
 from classifier.import_jobs import claim_import, find_due_import
 from classifier.import_uploads import forget_ended_uploads
 from tasks.import_work import carry_out
-from tasks.worker_threads import QueueThread, QueueThreadStep
+from tasks.worker_threads import PollingThread, QueueThread, QueueThreadStep
 
 logger = structlog.get_logger(__name__)
 
@@ -21,29 +20,21 @@ BELL: Final = "imports"
 _STOP_SECONDS: Final = 10.0
 
 
-class ImportLoop(QueueThread):
+class ImportLoop(PollingThread):
     """One import at a time; what waits in the rows is found by the poll even when every message is lost."""
 
     def __init__(self) -> None:
         super().__init__("import-loop")
 
-    def run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                close_old_connections()
-                self._import_what_is_due()
-                forget_ended_uploads()
-            except (DatabaseError, InterfaceError) as problem:
-                logger.warning("database_trouble", error=repr(problem))
-                connection.close()
-            except StorageUnavailable as problem:
-                logger.warning("uploads_not_removed", error=repr(problem))
-            except Exception:
-                logger.exception("import_loop_failed")
-                connection.close()
-            self._bell.wait(settings.IMPORT_POLL_SECONDS)
-            self._bell.clear()
-        connection.close()
+    def poll_seconds(self) -> float:
+        return settings.IMPORT_POLL_SECONDS
+
+    def work_off(self) -> None:
+        self._import_what_is_due()
+        try:
+            forget_ended_uploads()
+        except StorageUnavailable as problem:
+            logger.warning("uploads_not_removed", error=repr(problem))
 
     def _import_what_is_due(self) -> None:
         while not self._stopping.is_set() and (job_id := find_due_import()) is not None:

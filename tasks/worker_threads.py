@@ -8,7 +8,9 @@ import socket
 import threading
 from typing import Any, ClassVar
 
+import structlog
 from celery import bootsteps
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 
 class QueueThread(threading.Thread):
@@ -29,6 +31,37 @@ class QueueThread(threading.Thread):
         self._stopping.set()
         self._bell.set()
         self.join(timeout_seconds)
+
+
+class PollingThread(QueueThread):
+    """One that works off what its rows say, at every bell and at least every `poll_seconds`.
+
+    Whatever goes wrong is logged and tried again after the next pause: what was in hand comes back with its lease.
+    """
+
+    def poll_seconds(self) -> float:
+        """The longest pause: what a lost message may cost."""
+        raise NotImplementedError
+
+    def work_off(self) -> None:
+        """Everything that is due, looking at `_stopping` in between."""
+        raise NotImplementedError
+
+    def run(self) -> None:
+        logger = structlog.get_logger(type(self).__module__)
+        while not self._stopping.is_set():
+            try:
+                close_old_connections()
+                self.work_off()
+            except (DatabaseError, InterfaceError) as problem:
+                logger.warning("database_trouble", error=repr(problem))
+                connection.close()
+            except Exception:
+                logger.exception("loop_failed", thread=self.name)
+                connection.close()
+            self._bell.wait(self.poll_seconds())
+            self._bell.clear()
+        connection.close()
 
 
 # By queue, or by the bell's own name: how a task reaches the thread of its process.

@@ -27,7 +27,7 @@ def rounds(monkeypatch: pytest.MonkeyPatch, settings: Any) -> list[threading.Eve
             raise OperationalError("the database is away")
 
     monkeypatch.setattr(housekeeping_loop, "follow_up_promotions", follow_up)
-    monkeypatch.setattr(housekeeping_loop, "close_old_connections", lambda: None)
+    monkeypatch.setattr("tasks.worker_threads.close_old_connections", lambda: None)
     monkeypatch.setattr(housekeeping_loop, "expire_promotions", lambda: 0)
     return events
 

@@ -36,7 +36,7 @@ def rounds(monkeypatch: pytest.MonkeyPatch, settings: Any) -> list[threading.Eve
 
     monkeypatch.setattr(import_loop, "find_due_import", find)
     monkeypatch.setattr(import_loop, "forget_ended_uploads", lambda: 0)
-    monkeypatch.setattr(import_loop, "close_old_connections", lambda: None)
+    monkeypatch.setattr("tasks.worker_threads.close_old_connections", lambda: None)
     return events
 
 
