@@ -97,6 +97,17 @@ def work_page(
     return decorate
 
 
+def calling_user(
+    request: HttpRequest, right: Callable[[AbstractBaseUser | AnonymousUser], bool] = may_see_work
+) -> User:
+    """Who calls the API, where only people with this right may. Raises NotAllowed (401) for visitors, else NotFound."""
+    if not isinstance(request.user, User):
+        raise NotAllowed("Log in, or send a token: this is for people who work on this site.", status=401)
+    if not right(request.user):
+        raise NotFound
+    return request.user
+
+
 def working_user(request: HttpRequest) -> User:
     """Who is logged in, on a page that lets nobody else in."""
     assert isinstance(request.user, User)
