@@ -1,4 +1,4 @@
-"""Who an image belongs to: a user, an anonymous visitor or a token. Decides live group and idempotency scope."""
+"""Who an image belongs to: a user, an anonymous visitor, a token or our own command. Decides live group and idempotency scope."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """`identifier` is a user's or token's primary key, or a visitor's random id."""
+    """`identifier` is a user's or token's primary key, a visitor's random id, or a command's name."""
 
-    kind: Literal["user", "visitor", "token"]
+    kind: Literal["user", "visitor", "token", "command"]
     identifier: str
 
     @property
