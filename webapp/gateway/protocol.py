@@ -2,17 +2,18 @@
 
 The bridge uses a client like this:
 
-- One thread, the receiving one, calls `connect`, `receive`, `acknowledge`, `give_back`, `keep` and `close`. `publish` is
-  called by that thread and by the answering one, at the same time as everything else: it has to be thread-safe.
-- At most `GatewayOptions.in_hand` messages are in the bridge's hands at a time; `receive` is never asked for more than
-  there is room for. While there is no room, or storage or database are away, it is called with `most=0`: take nothing,
-  but stay a living member (Kafka: pause the partitions and poll; resume them at the next call with room).
-- Messages may be acknowledged in any order. A broker that knows only a position (Kafka: the offset of a partition) moves
-  it over the unbroken row of acknowledged messages, never past one that is still in hand. Answers are not ordered.
-- Losing the broker is no error of `receive`, `acknowledge`, `give_back` and `keep`: the client reconnects by itself with
-  pauses, `receive` returns nothing until then, and what was not acknowledged comes again. What cannot heal by waiting (a
-  closed or expired connection, wrong credentials) raises BrokerUnavailable: the bridge closes the client and makes
-  another one, with growing pauses.
+- One thread, the receiving one, calls `connect`, `receive`, `acknowledge`, `give_back`, `keep` and `close`. `publish`
+  is called by that thread and by the answering one, at the same time as everything else: it has to be thread-safe.
+- At most `GatewayOptions.in_hand` messages are in the bridge's hands at a time; `receive` is never asked for more
+  than there is room for. While there is no room, or storage or database are away, it is called with `most=0`: take
+  nothing, but stay a living member (Kafka: pause the partitions and poll; resume them at the next call with room).
+- Messages may be acknowledged in any order. A broker that knows only a position (Kafka: the offset of a partition)
+  moves it over the unbroken row of acknowledged messages, never past one that is still in hand. Answers are not
+  ordered.
+- Losing the broker is no error of `receive`, `acknowledge`, `give_back` and `keep`: the client reconnects by itself
+  with pauses, `receive` returns nothing until then, and what was not acknowledged comes again. What cannot heal by
+  waiting (a closed or expired connection, wrong credentials) raises BrokerUnavailable: the bridge closes the client
+  and makes another one, with growing pauses.
 - Several gateways share the load of one request topic (consumer group, subscription, queue group named
   `GatewayOptions.group`). A message in the hands of one that died goes to another after the broker's own time.
 """
