@@ -1,4 +1,4 @@
-"""Who an image belongs to: a user, an anonymous visitor, a token or our own command. Decides live group and idempotency scope."""
+"""Who an image belongs to: a user, a visitor, a token or our command. Decides live group and idempotency scope."""
 
 from __future__ import annotations
 

@@ -10,8 +10,9 @@ from classifier.identifiers import new_id
 
 class BrokerRequest(models.Model):
     """Written with the image's rows (or the run's), before the message is acknowledged: waiting → answered; answered →
-    waiting when the same message comes again. `answer` is kept, so that a repeat gets the same one. `claim` is the
-    fence of the gateway that is answering.
+    waiting when the same message comes again. `answer` is kept, so that a repeat gets the same one; `fingerprint` tells
+    a repeat from another request under the same id. `worker` names the batch of the gateway that is answering, `claim`
+    counts how often one took it.
     """
 
     class Kind(models.TextChoices):
@@ -23,8 +24,12 @@ class BrokerRequest(models.Model):
     source = models.CharField(max_length=120, help_text="Broker and topic it came from: kafka:req_predict.")
     message_id = models.CharField(max_length=200)
     kind = models.CharField(max_length=8, choices=Kind.choices)
+    fingerprint = models.CharField(max_length=64, blank=True, default="", help_text="SHA-256 over what was asked.")
     reply_to = models.CharField(max_length=250)
     image = models.ForeignKey("classifier.Image", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    prediction = models.ForeignKey(
+        "classifier.Prediction", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     training_run = models.ForeignKey(
         "classifier.TrainingRun", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

@@ -29,6 +29,7 @@ class TrainingRun(models.Model):
         PAGE = "page", "a page"
         SCHEDULE = "schedule", "the schedule"
         API = "api", "the API"
+        BROKER = "broker", "a message"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     classifier = models.ForeignKey("classifier.Classifier", on_delete=models.CASCADE, related_name="training_runs")
