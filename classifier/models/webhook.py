@@ -17,6 +17,7 @@ class Webhook(models.Model):
         REVIEW_MADE = "review.made"
         TRAINING_FINISHED = "training.finished"
         MODEL_PROMOTED = "model.promoted"
+        PING = "ping", "a test, sent on demand only"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="webhooks")
@@ -32,6 +33,11 @@ class Webhook(models.Model):
     events = models.JSONField(default=list)
     secret = models.CharField(max_length=80, help_text="Both sides need it as it is, to sign and to check.")
     is_active = models.BooleanField(default=True)
+    stopped_because = models.CharField(max_length=300, blank=True, default="", help_text="Where nobody paused it.")
+    failing_since = models.DateTimeField(null=True, blank=True, help_text="The first failure since the last success.")
+    delivered_count = models.PositiveBigIntegerField(default=0)
+    failed_count = models.PositiveBigIntegerField(default=0, help_text="Attempts that failed.")
+    given_up_count = models.PositiveBigIntegerField(default=0, help_text="Messages that were never delivered.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -79,7 +85,9 @@ class WebhookDelivery(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["available_at"], condition=Q(ended_at__isnull=True), name="delivery_waiting"),
+            models.Index(
+                fields=["webhook", "available_at"], condition=Q(ended_at__isnull=True), name="delivery_waiting"
+            ),
             models.Index(fields=["webhook", "-id"], name="delivery_log"),
         ]
 
