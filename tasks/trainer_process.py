@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -12,38 +11,31 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 
 from classifier.training_checkpoints import forget_checkpoint
 from classifier.training_queue import end_abandoned_run, is_cancel_requested, read_claim
+from tasks.tethered_child import describe_end, last_words, start_tethered
 
 logger = structlog.get_logger(__name__)
 
 GRACE_SECONDS: Final = 20.0
 CANCEL_LOOK_SECONDS: Final = 2.0
 INTERRUPTED: Final = 130
-_LAST_WORDS_BYTES: Final = 4000
 
 
 class TrainerProcess:
-    """`manage.py train --run ID --tethered`: memory comes back when it ends, and a crash is an exit code.
+    """`manage.py train --run ID`: memory comes back when it ends, and a crash is an exit code.
 
-    The child holds the reading end of a pipe of ours: when this process dies, however, the child reads the end of the
-    file and stops.
+    When this process dies, however, the child stops.
     """
 
     def __init__(self, run_id: UUID) -> None:
         self.run_id = run_id
         self._claim_before = read_claim(run_id)
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process, in `wait`
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and command, the id is a UUID
-            [sys.executable, "manage.py", "train", "--run", str(run_id), "--tethered"],
-            cwd=settings.BASE_DIR,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=self._errors,
-            start_new_session=True,  # a Ctrl-C meant for the worker reaches the child as the worker's own TERM
-        )
+        # A Ctrl-C meant for the worker reaches the child as the worker's own TERM.
+        command = ["train", "--run", str(run_id)]
+        self._process = start_tethered(command, said=subprocess.DEVNULL, errors=self._errors)
 
     @property
     def worker(self) -> str:
@@ -76,7 +68,7 @@ class TrainerProcess:
 
     def _close(self) -> int:
         code = self._process.returncode
-        reason = describe_end(code, self._read_last_words())
+        reason = describe_end(code, last_words(self._errors), process="training process")
         self._errors.close()
         if self._process.stdin is not None:
             self._process.stdin.close()
@@ -86,19 +78,3 @@ class TrainerProcess:
             forget_checkpoint(self.run_id)
             logger.error("trainer_died", run=str(self.run_id), exit_code=code, reason=reason)
         return code
-
-    def _read_last_words(self) -> str:
-        size = self._errors.seek(0, 2)
-        self._errors.seek(max(0, size - _LAST_WORDS_BYTES))
-        return self._errors.read().decode("utf-8", "replace")
-
-
-def describe_end(exit_code: int, last_words: str) -> str:
-    """Why a trainer ended that said nothing in its row."""
-    if exit_code == -9:
-        return "The training process was killed (signal 9), perhaps because the memory ran out."
-    if exit_code < 0:
-        return f"The training process was ended by signal {-exit_code}."
-    lines = [line.strip() for line in last_words.splitlines() if line.strip()]
-    last = lines[-1][:200] if lines else "it said nothing"
-    return f"The training process ended with exit code {exit_code}: {last}"

@@ -1,10 +1,10 @@
-"""Why a trainer ended, in words for its run's row."""
+"""Why a child process ended, in words for people."""
 
 from __future__ import annotations
 
 import pytest
 
-from tasks.trainer_process import describe_end
+from tasks.tethered_child import describe_end
 
 
 @pytest.mark.parametrize(
@@ -17,4 +17,4 @@ from tasks.trainer_process import describe_end
     ],
 )
 def test_the_reason_names_signal_or_last_words(exit_code: int, last_words: str, expected: str) -> None:
-    assert expected in describe_end(exit_code, last_words)
+    assert expected in describe_end(exit_code, last_words, process="training process")
