@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -14,25 +14,47 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 
+from classifier.api_tokens import has_scope, token_of
 from classifier.deletions import Asker
 from classifier.errors import NotAllowed, NotFound
 from classifier.identifiers import parse_id
-from classifier.models import Deletion, Image
+from classifier.models import ApiToken, Deletion, Image
 from classifier.owners import Owner
 from classifier.presentation import describable
 from webapp.middleware import visitor_of
 
 View = Callable[..., HttpResponseBase]
+Scope = ApiToken.Scope
+
+_SCOPE_OF_RIGHT: Final = {
+    "view_image": Scope.REVIEW,
+    "review_image": Scope.REVIEW,
+    "decide_image": Scope.REVIEW,
+    "view_trainingrun": Scope.TRAIN,
+    "add_trainingrun": Scope.TRAIN,
+}
+"""What a token must hold besides its user's right; for every right not named here, admin."""
 
 
 def asking_owner(request: HttpRequest) -> Owner:
     """The owner that this request's images belong to. Raises NotAllowed (401) where anonymous use is off."""
     user = request.user
+    if token := token_of(user):
+        return Owner("token", str(token.pk))
     if not isinstance(user, AnonymousUser) and user.is_authenticated:
         return Owner("user", str(user.pk))
     if not settings.ANONYMOUS_UPLOADS:
         raise NotAllowed("Log in first: this site takes no pictures from visitors.", status=401)
     return Owner("visitor", visitor_of(request))
+
+
+def sending_owner(request: HttpRequest) -> Owner:
+    """As `asking_owner`, for whoever sends pictures or says what they are. Raises NotAllowed for a token without the
+    scope."""
+    token = token_of(request.user)
+    if token and not has_scope(token, Scope.PREDICT):
+        raise NotAllowed("This token may not send pictures. Use one with the scope “predict”.")
+    return asking_owner(request)
 
 
 def may_see_all_images(user: AbstractBaseUser | AnonymousUser) -> bool:
@@ -115,14 +137,30 @@ def working_user(request: HttpRequest) -> User:
 
 
 def _has_right(user: AbstractBaseUser | AnonymousUser, right: str) -> bool:
-    return isinstance(user, User) and user.has_perm(f"classifier.{right}")
+    """The user's own, and where a token calls for the user, within the token's scopes."""
+    if not isinstance(user, User):
+        return False
+    token = token_of(user)
+    if token and not has_scope(token, _SCOPE_OF_RIGHT.get(right, Scope.ADMIN)):
+        return False
+    return user.has_perm(f"classifier.{right}")
 
 
 def visible_images(request: HttpRequest) -> QuerySet[Image]:
     """The images this asker may see."""
     if may_see_all_images(request.user):
         return Image.objects.all()
-    return Image.objects.filter(owner=asking_owner(request).key)
+    return own_images(request)
+
+
+def own_images(request: HttpRequest) -> QuerySet[Image]:
+    """What the asker sent; a person's tokens send for that person, a token sees its own only."""
+    key = asking_owner(request).key
+    if isinstance(request.user, AnonymousUser) or token_of(request.user):
+        return Image.objects.filter(owner=key)
+    tokens = ApiToken.objects.filter(user_id=request.user.pk).values_list("id", flat=True)
+    keys = [key, *(Owner("token", str(identifier)).key for identifier in tokens)]
+    return Image.objects.filter(owner=key) if len(keys) == 1 else Image.objects.filter(owner__in=keys)
 
 
 def get_image(request: HttpRequest, image_id: str) -> Image:
@@ -137,9 +175,7 @@ def get_image(request: HttpRequest, image_id: str) -> Image:
 def get_deletable_image(request: HttpRequest, image_id: str) -> Image:
     """One image that is the asker's own, or anybody's for people with the right; or NotFound."""
     identifier = parse_id(image_id)
-    rows = Image.objects.all()
-    if not may_delete_images(request.user):
-        rows = rows.filter(owner=asking_owner(request).key)
+    rows = Image.objects.all() if may_delete_images(request.user) else own_images(request)
     image = describable(rows).filter(id=identifier).first() if identifier else None
     if image is None:
         raise NotFound
@@ -151,3 +187,24 @@ def deletion_asker(request: HttpRequest) -> Asker:
     if isinstance(request.user, User):
         return Asker(Deletion.Asker.USER, request.user)
     return Asker(Deletion.Asker.VISITOR)
+
+
+def token_manager(request: HttpRequest) -> User:
+    """Whose tokens this call may list, make and revoke: its own user's. Raises NotAllowed (401) for visitors, NotFound
+    for a token without the scope."""
+    if not isinstance(request.user, User):
+        raise NotAllowed("Log in first: tokens belong to people who can log in.", status=401)
+    token = token_of(request.user)
+    if token and not has_scope(token, Scope.ADMIN):
+        raise NotFound("This token may not manage tokens. Use one with the scope “admin”, or the page /tokens/.")
+    return request.user
+
+
+def get_own_token(request: HttpRequest, token_id: str) -> ApiToken:
+    """One of the asker's own tokens, or NotFound."""
+    identifier = parse_id(token_id)
+    rows = ApiToken.objects.filter(user=token_manager(request))
+    token = rows.filter(id=identifier).first() if identifier else None
+    if token is None:
+        raise NotFound("You have no such token.")
+    return token

@@ -22,11 +22,13 @@ _CODES = {403: "not_allowed", 404: "not_found"}
 
 
 def error_response(problem: WhatsitError) -> HttpResponse:
-    """The JSON answer of a named error; 429 and 503 say when to come back."""
+    """The JSON answer of a named error; 429 and 503 say when to come back, 401 how to say who one is."""
     body = {"error": {"code": problem.code, "message": problem.message, "details": problem.details}}
     response = JsonResponse(body, status=problem.status)
     if problem.status in {429, 503}:
-        response["Retry-After"] = RETRY_AFTER_SECONDS
+        response["Retry-After"] = str(problem.details.get("retry_after_seconds", RETRY_AFTER_SECONDS))
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        response["WWW-Authenticate"] = "Bearer"
     return response
 
 

@@ -20,7 +20,7 @@ from classifier.presentation import ImageItem, describable, describe_image
 from classifier.upload_requests import UploadAnswer
 from classifier.uploads import accept_upload, find_version
 from webapp import metrics
-from webapp.access import get_image, may_see_all_images, visible_images
+from webapp.access import get_image, may_see_all_images, sending_owner, visible_images
 from webapp.api.schemas import Error, ExplanationOut, ImageOut, ImagePageOut, PredictionIn, UploadOut
 from webapp.image_lists import REVIEWED, STATES, read_page, read_wish
 from webapp.sent_files import sent_file
@@ -60,7 +60,7 @@ def send_images(
     try:
         answer = accept_upload(
             files=[sent_file(part) for part in file],
-            owner=request.auth,  # type: ignore[attr-defined] # set by webapp.api.identity
+            owner=sending_owner(request),
             source=upload_source(request),
             priority=Prediction.PERSON_WAITS if upload_source(request) == Image.Source.PAGE else Prediction.PROGRAM,
             classifier_slug=classifier,
@@ -148,6 +148,7 @@ def read_image(request: HttpRequest, image_id: ImageId) -> HttpResponse:
 @router.post("/images/{image_id}/predictions", response={202: ImageOut, **_ERRORS}, summary="Ask again")
 def ask_again(request: HttpRequest, image_id: ImageId, body: PredictionIn) -> HttpResponse:
     """By the live version or a named one; an answer which that version gave before is shown again."""
+    sending_owner(request)
     image = get_image(request, image_id)
     wished = find_version(image.classifier, body.model)
     request_prediction(image=image, wished_version=wished, priority=Prediction.PERSON_WAITS)

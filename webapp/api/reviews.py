@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import Annotated, cast
+from typing import Annotated
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
@@ -16,13 +16,12 @@ from classifier.classifiers import find_classifier
 from classifier.errors import NotAllowed, NotFound, Refused
 from classifier.identifiers import parse_id
 from classifier.models import Image
-from classifier.owners import Owner
 from classifier.presentation import describe_image
 from classifier.review_presentation import describe_entries
 from classifier.review_queue import count_wished, lease_images, release_images, take_entries, take_image
 from classifier.reviews import ReviewWish, record_review, withdraw_review
 from classifier.suggestions import suggest_label
-from webapp.access import get_image, may_decide, may_review
+from webapp.access import get_image, may_decide, may_review, sending_owner
 from webapp.api.review_schemas import (
     HeldIn,
     QueueEntryOut,
@@ -52,7 +51,7 @@ def review_image(request: HttpRequest, image_id: ImageId, body: ReviewIn) -> Htt
     if may_review(request.user):
         _store_review(request, image.id, body)
         return _reviewed(request, image_id, kind="review", status=HTTPStatus.CREATED)
-    owner = cast(Owner, request.auth)  # type: ignore[attr-defined] # set by webapp.api.identity
+    owner = sending_owner(request)
     if image.owner != owner.key:
         raise NotFound
     suggest_label(image=image, owner_key=owner.key, label_name=_suggested_label(image, body))
