@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from classifier.models import Classifier, Image, Label, TrainingExample, TrainingRun
 from classifier.prepared_inserts import insert_rows
@@ -78,9 +78,10 @@ def count_unlearned(classifier: Classifier, run: TrainingRun | None) -> int:
     images: QuerySet[Image] = Image.objects.filter(classifier=classifier, settled_label__isnull=False)
     if run is None:
         return images.count()
-    learned = TrainingExample.objects.filter(training_run=run).values_list("image_id", "label_id")
-    known = set(learned)
-    return sum(pair not in known for pair in images.values_list("id", "settled_label_id"))
+    learned = TrainingExample.objects.filter(
+        training_run=run, image_id=OuterRef("id"), label_id=OuterRef("settled_label_id")
+    )
+    return images.filter(~Exists(learned.order_by())).count()
 
 
 def _example(

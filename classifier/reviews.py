@@ -188,9 +188,9 @@ def _confirmed_label(image: Image, wish: ReviewWish) -> Label:
 
 
 def _current(image: Image) -> Prediction | None:
-    if image.current_prediction_id is None:
-        return None
-    return Prediction.objects.filter(id=image.current_prediction_id, state=Prediction.State.DONE).first()
+    """The answer it has; read once, since the locked image keeps it."""
+    current: Prediction | None = image.current_prediction
+    return current if current is not None and current.state == Prediction.State.DONE else None
 
 
 def _answered_label(image: Image) -> UUID | None:

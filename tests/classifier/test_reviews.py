@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from classifier.audit import forget_shares
 from classifier.errors import Conflict, Refused
@@ -47,6 +49,15 @@ def test_a_confirmation_settles_the_answered_label(image: Image) -> None:
     record_review(image_id=image.id, user=reviewer("ann"), wish=ReviewWish("confirm", "cat"))
     image.refresh_from_db()
     assert str(image.settled_label) == "cat"
+
+
+def test_a_review_reads_the_answer_once(image: Image) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        record_review(image_id=image.id, user=reviewer("ann"), wish=ReviewWish("confirm"))
+    said = [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
+    assert sum("_prediction\" WHERE" in each for each in said) == 1
+    ]
+    assert len(read) == 1
 
 
 def test_nothing_can_be_confirmed_before_there_is_an_answer(make_images: MakeImages) -> None:

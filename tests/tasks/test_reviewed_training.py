@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from PIL import Image as Pillow
 
 from classifier.audit import forget_shares
@@ -58,7 +60,9 @@ def test_a_new_review_makes_the_data_new_and_the_same_reviews_do_not(halves: Cla
     with pytest.raises(UnchangedError):
         train(halves)
     record_review(image_id=images[0].id, user=reviewer("ann"), wish=ReviewWish("correct", "0"))
-    assert count_unlearned(halves, TrainingRun.objects.get()) == 1
+    with CaptureQueriesContext(connection) as queries:
+        assert count_unlearned(halves, TrainingRun.objects.get()) == 1
+    assert len(queries) == 2, "one to find the run, one that counts"
     train(halves)
     assert TrainingRun.objects.count() == 2
 
