@@ -1,17 +1,22 @@
-"""What people change of a classifier on its page: its name, its target precision, whether pictures may be mirrored."""
+"""Making a classifier, and what people change of one: its name, target precision, whether pictures may be mirrored."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
+from django.db import IntegrityError
 from django.utils.text import slugify
 
+from classifier.classifiers import insert_classifier
+from classifier.dataset_layouts import LONGEST_LABEL, clean_label
 from classifier.errors import Conflict, Refused
 from classifier.models import Classifier
 from classifier.write_transactions import write_transaction
 
 LOWEST_TARGET: Final = 0.5
 HIGHEST_TARGET: Final = 0.999
+MOST_LABELS: Final = 10_000
 
 
 def clean_classifier_name(name: str) -> str:
@@ -30,6 +35,28 @@ def slug_of_new_classifier(name: str) -> str:
     if Classifier.objects.filter(slug=slug).exists():
         raise Conflict(f"There is a classifier at the address “{slug}” already. Import there, or choose another name.")
     return slug
+
+
+def make_classifier(*, name: str, labels: Sequence[str] = ()) -> Classifier:
+    """A new one without pictures; its address follows from the name. Raises Refused, Conflict where it is taken."""
+    cleaned = clean_labels(labels)
+    slug = slug_of_new_classifier(name)
+    try:
+        return insert_classifier(slug=slug, name=clean_classifier_name(name), labels=cleaned)
+    except IntegrityError as problem:
+        raise Conflict(f"There is a classifier at the address “{slug}” already. Choose another name.") from problem
+
+
+def clean_labels(labels: Sequence[str]) -> list[str]:
+    """As they are kept. Raises Refused for what can be no label, and for two that differ in capitals only."""
+    cleaned = [clean_label(label) for label in labels]
+    if not all(cleaned) or any(len(label) > LONGEST_LABEL for label in cleaned):
+        raise Refused("malformed_request", f"A label has 1 to {LONGEST_LABEL} visible characters.")
+    if len({label.casefold() for label in cleaned}) < len(cleaned):
+        raise Refused("malformed_request", "Each label is named once, however it is capitalised.")
+    if len(cleaned) > MOST_LABELS:
+        raise Refused("malformed_request", f"A classifier has at most {MOST_LABELS:,} labels.")
+    return cleaned
 
 
 def rename_classifier(classifier: Classifier, *, name: str) -> None:

@@ -40,17 +40,22 @@ def create_classifier(*, slug: str, name: str = "", labels: Sequence[str] = ()) 
     The first one made is the site's default.
     """
     cleaned = slugify(slug)
+    known = Classifier.objects.filter(slug=cleaned).first()
+    if known is not None:
+        return known
     try:
-        with write_transaction():
-            classifier, created = Classifier.objects.get_or_create(
-                slug=cleaned,
-                defaults={"name": name or slug, "is_default": not Classifier.objects.filter(is_default=True).exists()},
-            )
-            if created:
-                _append_labels(classifier, labels)
+        return insert_classifier(slug=cleaned, name=name or slug, labels=labels)
     except IntegrityError:
         return Classifier.objects.get(slug=cleaned)
-    return classifier
+
+
+def insert_classifier(*, slug: str, name: str, labels: Sequence[str]) -> Classifier:
+    """A new row with its labels; the first one made is the site's default. Raises IntegrityError for a taken slug."""
+    with write_transaction():
+        is_first = not Classifier.objects.filter(is_default=True).exists()
+        classifier = Classifier.objects.create(slug=slug, name=name, is_default=is_first)
+        _append_labels(classifier, labels)
+        return classifier
 
 
 def ensure_labels(classifier: Classifier, names: Sequence[str]) -> dict[str, Label]:

@@ -18,7 +18,7 @@ REFUSALS: Final[dict[str, tuple[int, str]]] = {
     "truncated_or_damaged": (422, "This picture is incomplete or damaged. Open it, save it again, and send the copy."),
     "too_many_pixels": (422, "This picture has too many pixels. Make it smaller and send it again."),
     "too_complex": (422, "This picture takes too much work to open. Save it as a plain JPEG or PNG and send that."),
-    "idempotency_mismatch": (422, "This Idempotency-Key was used for other pictures. Use a new key for a new request."),
+    "idempotency_mismatch": (422, "This Idempotency-Key was used for another request. Use a new key for a new one."),
     "too_many_requests": (429, "That was a lot at once. Wait a moment and send the rest."),
     "try_later": (503, "We cannot keep your picture safely right now. Nothing was stored; please try again shortly."),
 }

@@ -1,19 +1,23 @@
-"""Idempotency keys: a repeated request gets the first one's answer; the same key for other pictures is refused."""
+"""Idempotency keys: a repeated request gets the first one's answer; the same key for another is refused."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
+from django.db import IntegrityError
 from django.utils import timezone
 
-from classifier.errors import Refused
+from classifier.errors import Refused, WhatsitError
 from classifier.models import IdempotencyKey
+from classifier.write_transactions import write_transaction
+
+LONGEST_KEY: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,37 @@ def fingerprint_request(*, classifier: str, options: dict[str, str | None], file
     """
     text = json.dumps([classifier, sorted(options.items()), list(files)], ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def fingerprint_call(*, call: str, asked: object) -> str:
+    """SHA-256 over what a call without files asked: its name and place, and its body as it was understood."""
+    return hashlib.sha256(json.dumps([call, asked], sort_keys=True).encode()).hexdigest()
+
+
+def key_request(*, scope: str, key: str, fingerprint: str) -> KeyedRequest:
+    """Raises Refused for a key that cannot be kept."""
+    if len(key) > LONGEST_KEY or not key.isprintable():
+        raise Refused("malformed_request", f"An Idempotency-Key has at most {LONGEST_KEY} printable characters.")
+    return KeyedRequest(scope=scope, key=key, fingerprint=fingerprint)
+
+
+def answer_once(request: KeyedRequest, act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `act` answered the first time; it acts, and its answer is kept, in one transaction.
+
+    An equal request that was faster may have made `act` fail (the thing is there already): its answer counts then.
+    What was refused is not kept, so it may be tried again under the same key. Raises what `act` raises, Refused.
+    """
+    if kept := find_answer(request):
+        return kept
+    try:
+        with write_transaction():
+            answer = act()
+            remember_answer(request, answer)
+    except (IntegrityError, WhatsitError):
+        if kept := find_answer(request):
+            return kept
+        raise
+    return answer
 
 
 def find_answer(request: KeyedRequest) -> dict[str, Any] | None:

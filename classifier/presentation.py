@@ -109,7 +109,7 @@ def describe_image(image: Image, *, duplicate: bool = False) -> ImageItem:
         "width": image.original_width,
         "height": image.original_height,
         "notes": list(image.notes),
-        "created_at": _moment(image.created_at),
+        "created_at": write_moment(image.created_at),
         "prediction": describe_prediction(prediction) if prediction else None,
     }
 
@@ -141,10 +141,11 @@ def describe_prediction(prediction: Prediction) -> PredictionItem:
         "scores": scores,
         "model": model,
         "failure": {"code": prediction.failure_code, "message": prediction.failure_reason} if failed else None,
-        "queued_at": _moment(prediction.queued_at),
-        "done_at": _moment(prediction.done_at) if prediction.done_at else None,
+        "queued_at": write_moment(prediction.queued_at),
+        "done_at": write_moment(prediction.done_at) if prediction.done_at else None,
     }
 
 
-def _moment(moment: datetime) -> str:
+def write_moment(moment: datetime) -> str:
+    """As every answer writes it: “2026-11-22T03:00:00.000Z”."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

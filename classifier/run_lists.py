@@ -9,7 +9,7 @@ from django.db.models import F, FloatField
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast
 
-from classifier.models import TrainingRun
+from classifier.models import Classifier, TrainingRun
 from classifier.run_presentation import title_of
 from classifier.run_sentences import run_sentence
 
@@ -30,7 +30,9 @@ class ListedRun:
     version_number: int | None
 
 
-def list_runs(*, before: UUID | None, limit: int) -> tuple[list[ListedRun], UUID | None]:
+def list_runs(
+    *, before: UUID | None, limit: int, classifier: Classifier | None = None, state: str = ""
+) -> tuple[list[ListedRun], UUID | None]:
     """A page, and the id to go on from where there are more. One query; ids grow with time."""
     holdout = KeyTransform("holdout", "model_version__metrics")
     runs = (
@@ -45,6 +47,10 @@ def list_runs(*, before: UUID | None, limit: int) -> tuple[list[ListedRun], UUID
     )
     if before is not None:
         runs = runs.filter(id__lt=before)
+    if classifier is not None:
+        runs = runs.filter(classifier=classifier)
+    if state:
+        runs = runs.filter(state=state)
     found = list(runs[: limit + 1])
     return [_listed(run) for run in found[:limit]], found[limit - 1].id if len(found) > limit else None
 

@@ -14,7 +14,7 @@ from classifier.classifiers import find_classifier
 from classifier.doorbell import ring_after_commit
 from classifier.errors import NotFound, Refused, StorageUnavailable
 from classifier.failpoints import failpoint
-from classifier.idempotency import KeyedRequest, find_answer, fingerprint_request, remember_answer
+from classifier.idempotency import KeyedRequest, find_answer, fingerprint_request, key_request, remember_answer
 from classifier.identifiers import parse_id
 from classifier.models import Classifier, Image, ModelVersion, Prediction
 from classifier.owners import Owner
@@ -84,11 +84,9 @@ def _key_request(
 ) -> KeyedRequest | None:
     if not key:
         return None
-    if len(key) > 200 or not key.isprintable():
-        raise Refused("malformed_request", "An Idempotency-Key has at most 200 printable characters.")
     digests = [(file.name, hashlib.sha256(file.read()).hexdigest()) for file in files]
     fingerprint = fingerprint_request(classifier=classifier.slug, options={"model": wished}, files=digests)
-    return KeyedRequest(scope=owner.key, key=key, fingerprint=fingerprint)
+    return key_request(scope=owner.key, key=key, fingerprint=fingerprint)
 
 
 def _keep(request: _Request, arriving: ArrivingImages) -> UploadAnswer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from django.contrib.auth.models import User
+from django.db import transaction
 
 from classifier.classifiers import find_classifier
 from classifier.doorbell import ring_by_name
@@ -37,7 +38,7 @@ def request_training(
 def queue_training(
     *, slug: str, options: RunOptions, name: str = "", source: TrainingRun.Source, user: User | None = None
 ) -> TrainingRun:
-    """As request_training, and wakes a train worker. Must not be called inside a transaction."""
+    """As request_training, and wakes a train worker; within a transaction of the caller's after its commit."""
     run = request_training(slug=slug, options=options, name=name, source=source, user=user)
-    ring_by_name(TRAIN_TASK, [str(run.id)], queue="train")
+    transaction.on_commit(lambda: ring_by_name(TRAIN_TASK, [str(run.id)], queue="train"))
     return run

@@ -52,8 +52,11 @@ def filled(classifier: Classifier, /, **changes: Any) -> dict[str, Any]:
     }
 
 
-def test_pressing_queues_a_run_and_leads_to_it(pets: Classifier, rung: list[Any]) -> None:
-    answer = owner().post(ADDRESS, filled(pets))
+def test_pressing_queues_a_run_and_leads_to_it(
+    pets: Classifier, rung: list[Any], django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = owner().post(ADDRESS, filled(pets))
     run = TrainingRun.objects.get()
     assert (answer.status_code, answer.headers["Location"]) == (303, reverse("training", args=[run.pk]))
     assert (run.name, run.state, run.source) == ("Tuesday", "queued", "page")
