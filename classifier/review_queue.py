@@ -125,6 +125,12 @@ def count_waiting(classifier: Classifier, *, at_most: int = 10_000) -> int:
     return rows.values("classifier_id")[:at_most].count()  # a column of the index: 1 ms for 10,000, 16 ms otherwise
 
 
+def count_all_waiting(*, at_most: int) -> int:
+    """The same over every classifier, from one list of them, so that each is looked up in the index."""
+    rows = Image.objects.filter(classifier__in=list(Classifier.objects.values_list("id", flat=True))).order_by()
+    return rows.filter(usefulness__isnull=False).values("classifier_id")[:at_most].count()
+
+
 def count_wished(classifier: Classifier, *, wish: QueueFilter) -> int | None:
     """Those that pass the filter; None where more wait than can be looked through in a moment."""
     if wish.is_empty:

@@ -8,6 +8,11 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from classifier.classifiers import create_classifier
+from classifier.model_registry import promote
+from tests.review_makers import answer_all
+from tests.row_makers import LABELS, MakeImages, make_version, upload
+
 pytestmark = pytest.mark.django_db
 
 
@@ -64,3 +69,15 @@ def test_who_is_logged_in_is_not_asked_for_it_again(client: Client) -> None:
 def test_good_news_and_trouble_look_different(client: Client) -> None:
     html = client.post("/", {}).content.decode() or client.get("/").content.decode()
     assert 'class="message-error" role="alert"' in html
+
+
+def test_the_review_entry_counts_what_waits_in_every_classifier(client: Client, make_images: MakeImages) -> None:
+    birds = create_classifier(slug="birds", name="Birds", labels=LABELS)
+    promote(version=make_version(birds, "2" * 64), reason="test")
+    make_images(2)
+    answer_all([0.5, 0.4, 0.1])
+    upload(7, classifier_slug="birds")
+    answer_all([0.6, 0.3, 0.1])
+    log_in(client, "view_image", "review_image")
+    header = client.get("/").content.decode().partition("</header>")[0]
+    assert 'Review<span class="nav-count">3<' in header

@@ -11,9 +11,7 @@ from django.http import HttpRequest
 from django.template.context import Context
 from django.urls import NoReverseMatch, reverse
 
-from classifier.classifiers import find_classifier
-from classifier.errors import NotFound
-from classifier.review_queue import count_waiting
+from classifier.review_queue import count_all_waiting
 from webapp.access import may_review, may_see_work
 
 register = template.Library()
@@ -24,11 +22,8 @@ MOST_COUNTED = 999
 
 
 def describe_waiting() -> str:
-    """What waits for the default classifier: “12”, “999+”, or nothing."""
-    try:
-        waiting = count_waiting(find_classifier(None), at_most=MOST_COUNTED + 1)
-    except NotFound:
-        return ""
+    """What waits for a review, whatever its classifier: “12”, “999+”, or nothing."""
+    waiting = count_all_waiting(at_most=MOST_COUNTED + 1)
     return f"{MOST_COUNTED}+" if waiting > MOST_COUNTED else str(waiting or "")
 
 
