@@ -67,15 +67,25 @@ class StorageSource:
             self._sizes = {entry.key.removeprefix(self._prefix): entry.size for entry in found}
         return list(self._sizes)
 
+    def walk(self) -> Iterator[str]:
+        """The names one after the other, none of them kept. Raises StorageUnavailable."""
+        with _store_trouble_named():
+            for entry in self._store.list_objects(self._prefix):
+                yield entry.key.removeprefix(self._prefix)
+
     def read(self, name: str, most_bytes: int) -> bytes:
         """An object that is too large is not fetched. Raises UnreadableFileError, StorageUnavailable."""
-        if self._sizes.get(name, 0) > most_bytes:
-            raise UnreadableFileError(f"It is larger than {most_bytes / 1_000_000:g} MB.")
         try:
             with _store_trouble_named():
+                if self._size_of(name) > most_bytes:
+                    raise UnreadableFileError(f"It is larger than {most_bytes / 1_000_000:g} MB.")
                 return self._store.read_object(f"{self._prefix}{name}")
         except (ObjectMissing, BadObjectKey) as problem:
             raise UnreadableFileError("It is no longer in the storage.") from problem
+
+    def _size_of(self, name: str) -> int:
+        size = self._sizes.get(name)
+        return self._store.stat_object(f"{self._prefix}{name}").size if size is None else size
 
     def close(self) -> None:
         """The store keeps its own connections."""

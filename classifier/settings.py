@@ -150,6 +150,10 @@ DELETION_LEASE_SECONDS = read_seconds("DELETION_LEASE_SECONDS", 600.0)
 DELETION_POLL_SECONDS = read_seconds("DELETION_POLL_SECONDS", 15.0)
 DELETION_RETRY_SECONDS = read_seconds("DELETION_RETRY_SECONDS", 60.0)
 
+# Many files classified by one command (classifier/batch_jobs.py)
+BATCH_LEASE_SECONDS = read_seconds("BATCH_LEASE_SECONDS", 30.0)
+BATCH_KEEP_DAYS = read_integer("BATCH_KEEP_DAYS", 30, low=1, high=36_500)
+
 # The HTTP bridge (webapp/http_bridge.py)
 HTTP_BODY_SECONDS = read_seconds("HTTP_BODY_SECONDS", 30.0)
 HTTP_BODY_MEMORY_BYTES = 1_000_000

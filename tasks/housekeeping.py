@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from uuid import UUID
 
+from classifier.batch_jobs import forget_old_batches
 from classifier.dataset_leftovers import forget_cached_datasets, remove_orphan_datasets
 from classifier.datasets import dataset_cache_dir
 from classifier.errors import StorageUnavailable
@@ -34,9 +35,10 @@ def repredict_due() -> None:
 
 @app.task(name="tasks.housekeeping.forget_old_rows", time_limit=300)
 def forget_old_rows() -> None:
-    """Idempotency keys past their day and workers that fell silent."""
+    """Idempotency keys past their day, workers that fell silent, batches that ended long ago."""
     forget_old_keys()
     forget_silent_workers()
+    forget_old_batches()
 
 
 @app.task(
