@@ -30,7 +30,8 @@ _REVIEW: Final = frozenset({"review_image"})
 _TEACH: Final = frozenset({"decide_image", "add_trainingrun", "change_classifier"})
 _RUN: Final = frozenset({"change_modelversion", "change_image", "delete_image"})
 _WATCH: Final = frozenset(
-    f"view_{kind}" for kind in ("workerheartbeat", "promotionrequest", "evaluationrequest", "importjob", "deletion")
+    f"view_{kind}"
+    for kind in ("workerheartbeat", "promotionrequest", "evaluationrequest", "explanation", "importjob", "deletion")
 )
 
 ROLES: Final[dict[str, frozenset[str]]] = {

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.auth.models import AnonymousUser
 
 from tests.stack import ROOT
@@ -45,6 +46,14 @@ def test_visitors_and_staff_without_a_role_have_none(words: str) -> None:
     staff.is_staff = True
     assert not right(AnonymousUser())
     assert not right(staff)
+
+
+def test_owners_and_operators_may_look_at_every_list_of_the_admin() -> None:
+    kinds = [model._meta.model_name for model in site._registry if model._meta.app_label == "classifier"]
+    assert "explanation" in kinds
+    for role in ("owner", "operator"):
+        missing = [kind for kind in kinds if not person(role).has_perm(f"classifier.view_{kind}")]
+        assert not missing, f"{role} may not look at {missing}"
 
 
 def test_the_guide_shows_this_very_table() -> None:
