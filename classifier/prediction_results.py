@@ -53,8 +53,13 @@ def _build_locked(ids: Sequence[UUID]) -> QuerySet[Prediction, Any]:
     return rows.values_list("id", "claim")
 
 
+def _build_held(ids: Sequence[UUID]) -> QuerySet[Image, Any]:
+    return Image.objects.filter(id__in=ids).order_by("id").select_for_update(no_key=True).values_list("id")
+
+
 # Every batch asks these.
 _locked = PreparedQuery(_build_locked)
+_held = PreparedQuery(_build_held)
 _answered = PreparedQuery(
     lambda version_id, image_ids: Prediction.objects.filter(
         image_id__in=image_ids, model_version_id=version_id, state="done"
@@ -105,6 +110,7 @@ def _complete_one(version_id: UUID, answer: AnswerRow) -> Completion:
 def _complete(version_id: UUID, answers: Sequence[AnswerRow]) -> Completion:
     ours = _lock_ours(answers)
     mine = [answer for answer in answers if ours.get(answer.item.id) == answer.item.claim]
+    _hold_images(mine)
     fenced = len(answers) - len(mine)
     if fenced:
         logger.warning("late_results_fenced", rows=fenced, version=str(version_id))
@@ -132,6 +138,15 @@ def _complete(version_id: UUID, answers: Sequence[AnswerRow]) -> Completion:
 
 def _lock_ours(answers: Sequence[AnswerRow]) -> dict[UUID, int]:
     return dict(_locked.rows([answer.item.id for answer in answers]))
+
+
+def _hold_images(answers: Sequence[AnswerRow]) -> None:
+    """All images that this batch will change, in the order of their ids, before any of them is changed.
+
+    Two workers whose batches share images would else wait for each other in a circle. SQLite has one writer at a time.
+    """
+    if answers and connection.features.has_select_for_update:
+        _held.rows([answer.item.image_id for answer in answers])
 
 
 def _drop_repeats(repeats: Sequence[AnswerRow], answered: dict[UUID, UUID]) -> None:
