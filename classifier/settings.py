@@ -12,6 +12,7 @@ from classifier.environment import (
     read_flag,
     read_integer,
     read_list,
+    read_networks,
     read_seconds,
     read_secret,
     read_text,
@@ -198,6 +199,36 @@ IMPORT_PART_BYTES = min(8_000_000, REQUEST_MAX_BYTES)
 IMPORT_FOLDERS = read_list("IMPORT_FOLDERS", [])
 IMPORT_LEASE_SECONDS = read_seconds("IMPORT_LEASE_SECONDS", 30.0)
 IMPORT_POLL_SECONDS = read_seconds("IMPORT_POLL_SECONDS", 15.0)
+
+# Messages to other programs (classifier/webhook_deliveries.py, tasks/webhook_loop.py)
+WEBHOOK_ALLOWED_NETWORKS = read_networks("WEBHOOK_ALLOWED_NETWORKS")
+WEBHOOK_CONNECT_SECONDS = read_seconds("WEBHOOK_CONNECT_SECONDS", 5.0)
+WEBHOOK_ANSWER_SECONDS = read_seconds("WEBHOOK_ANSWER_SECONDS", 10.0)
+WEBHOOK_RETRY_SECONDS = read_seconds("WEBHOOK_RETRY_SECONDS", 10.0)
+WEBHOOK_GIVE_UP_SECONDS = read_seconds("WEBHOOK_GIVE_UP_SECONDS", 86400.0)
+WEBHOOK_LEASE_SECONDS = read_seconds("WEBHOOK_LEASE_SECONDS", 60.0)
+WEBHOOK_POLL_SECONDS = read_seconds("WEBHOOK_POLL_SECONDS", 15.0)
+WEBHOOK_THREADS = read_integer("WEBHOOK_THREADS", 16, low=4, high=256)
+
+# The gateway to message brokers (webapp/gateway/)
+GATEWAY_REQUEST_TOPIC = read_text("GATEWAY_REQUEST_TOPIC", "req_predict")
+GATEWAY_REPLY_TOPIC = read_text("GATEWAY_REPLY_TOPIC", "res_predict")
+GATEWAY_DEAD_LETTER_TOPIC = read_text("GATEWAY_DEAD_LETTER_TOPIC", f"{GATEWAY_REQUEST_TOPIC}_dead")
+GATEWAY_GROUP = read_text("GATEWAY_GROUP", "whatsit")
+GATEWAY_CLASSIFIER = read_text("GATEWAY_CLASSIFIER", "")
+GATEWAY_COMMANDS = read_list("GATEWAY_COMMANDS", [] if PRODUCTION else ["train", "evaluate"])
+GATEWAY_INBOX = read_text("GATEWAY_INBOX", "inbox/")
+GATEWAY_THREADS = read_integer("GATEWAY_THREADS", 16, low=1, high=128)
+GATEWAY_IN_HAND = read_integer("GATEWAY_IN_HAND", 128, low=1, high=10_000)
+GATEWAY_UNANSWERED = read_integer("GATEWAY_UNANSWERED", 2000, low=1, high=1_000_000)
+GATEWAY_POLL_SECONDS = read_seconds("GATEWAY_POLL_SECONDS", 0.05)
+GATEWAY_LEASE_SECONDS = read_seconds("GATEWAY_LEASE_SECONDS", 30.0)
+GATEWAY_STOP_SECONDS = read_seconds("GATEWAY_STOP_SECONDS", 20.0)
+GATEWAY_REMEMBER_SECONDS = read_seconds("GATEWAY_REMEMBER_SECONDS", 7 * 86400.0)
+GATEWAY_METRICS_HOST = read_text("GATEWAY_METRICS_HOST", "127.0.0.1")
+GATEWAY_METRICS_PORT = read_integer("GATEWAY_METRICS_PORT", 0, high=65_535)
+GATEWAY_NATS_URL = read_secret("GATEWAY_NATS_URL") or "nats://127.0.0.1:4222"
+GATEWAY_NATS_DURABLE = read_text("GATEWAY_NATS_DURABLE", f"{GATEWAY_REQUEST_TOPIC}.durable")
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
