@@ -9,14 +9,13 @@ READY_TO_TEST := $(VENV)/.ready-to-test
 SOURCES := manage.py classifier ml tasks webapp tests
 ARGS ?=
 
-# Tests that start processes or break things get the machine for themselves; browsers, which wait more than they work,
-# share it two at a time, and all others as many as there are cores.
+# Tests that start processes or a browser wait more than they work: three at a time, each file's in one place, as they
+# share what was started. All others: as many at a time as there are cores.
 SHARED := not processes and not browser and not faults and not long
-BROWSER := browser and not long
-ALONE := (processes or faults) and not browser and not long
+STARTING := (processes or browser or faults) and not long
 THREADS := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 WORKERS := -n auto --maxprocesses 4 --dist loadfile
-BROWSERS := -n auto --maxprocesses 2 --dist loadfile
+STARTERS := -n 3 --dist loadfile
 
 .PHONY: help run test all format format-check lint types test-postgres test-faults bench bench-learning requirements
 
@@ -29,8 +28,7 @@ run: $(READY_TO_RUN) ## start everything on this machine; options: make run ARGS
 test: $(READY_TO_TEST) ## run the whole test suite
 	@status=0; \
 	$(THREADS) $(PYTHON) -m pytest -q $(WORKERS) -m "$(SHARED)" $(ARGS) || status=$$?; \
-	$(THREADS) $(PYTHON) -m pytest -q $(BROWSERS) -m "$(BROWSER)" $(ARGS) || status=$$?; \
-	$(THREADS) $(PYTHON) -m pytest -q -m "$(ALONE)" $(ARGS) || status=$$?; \
+	$(THREADS) $(PYTHON) -m pytest -q $(STARTERS) -m "$(STARTING)" $(ARGS) || status=$$?; \
 	exit $$status
 
 all: format-check lint types test ## what CI runs
@@ -50,7 +48,7 @@ types: $(READY_TO_TEST) ## check the types
 
 test-postgres: $(READY_TO_TEST) ## rows, claims and faults again, on Debian's PostgreSQL
 	$(THREADS) $(PYTHON) tests/postgres_server.py \
-		$(PYTHON) -m pytest -q -m "not browser and not long" $(wildcard tests/classifier tests/tasks tests/faults tests/flows) $(ARGS)
+		$(PYTHON) -m pytest -q $(STARTERS) -m "not browser and not long" $(wildcard tests/classifier tests/tasks tests/faults tests/flows) $(ARGS)
 
 test-faults: $(READY_TO_TEST) ## what may break, broken on purpose, at full length
 	$(THREADS) $(PYTHON) -m pytest -q tests/faults $(ARGS)

@@ -22,6 +22,7 @@ import httpx
 import psycopg
 
 ROOT = Path(__file__).resolve().parent.parent
+_TEMPLATE = f"migrated_{os.getpid()}"
 STUB_MANIFEST = {"format_version": 1, "labels": ["cat", "dog", "bird"], "files": {}}
 
 
@@ -71,9 +72,11 @@ class Stack:
         self.environment["DATABASE_URL"] = self._make_database() or f"sqlite:///{folder / 'db.sqlite3'}"
 
     def _migrate(self) -> None:
-        """On SQLite a migrated file is made once a test session and copied; these tests ask for no page's files."""
+        """A migrated database is made once a test session and copied; these tests ask for no page's files."""
         if self._server.startswith("postgres"):
-            self.manage("migrate", "-v0")
+            if not self._is_copy:
+                self.manage("migrate", "-v0")
+                self._on_server(f"CREATE DATABASE {_TEMPLATE} TEMPLATE {self._database}")
             return
         migrated = Path(tempfile.gettempdir()) / f"whatsit-migrated-{os.getpid()}.sqlite3"
         if not migrated.exists():
@@ -89,7 +92,10 @@ class Stack:
         if not self._server.startswith("postgres"):
             return ""
         self._database = f"stack_{self.port}"
-        self._on_server(f"CREATE DATABASE {self._database}")
+        with psycopg.connect(self._server) as connection:
+            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_TEMPLATE]).fetchone()
+        self._is_copy = known is not None
+        self._on_server(f"CREATE DATABASE {self._database}" + (f" TEMPLATE {_TEMPLATE}" if self._is_copy else ""))
         return urlsplit(self._server)._replace(path=f"/{self._database}").geturl()
 
     def _on_server(self, statement: str) -> None:
