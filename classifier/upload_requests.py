@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from classifier.errors import WhatsitError
@@ -48,6 +48,21 @@ class UploadAnswer:
     rejected: list[RefusedFile]
     duplicates: frozenset[UUID]
     repeated: bool = False
+
+
+class CompanionRow(Protocol):
+    """A row of the caller's that is written with the images, in their transaction; unique, so that of two equal
+    requests only one gets in."""
+
+    def write(self, answer: UploadAnswer) -> None:
+        """Insert it; may run again after a rollback, and in another thread. An IntegrityError: it exists."""
+
+    def is_written(self) -> bool:
+        """Whether an equal request was faster."""
+
+
+class CompanionExists(Exception):  # noqa: N818 - reads as what happened
+    """An equal request was faster: nothing was stored for this one; look for the companion row."""
 
 
 class NothingAccepted(WhatsitError):  # noqa: N818 - reads as what happened

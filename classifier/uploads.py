@@ -20,7 +20,15 @@ from classifier.models import Classifier, Image, ModelVersion, Prediction
 from classifier.owners import Owner
 from classifier.prediction_requests import open_predictions
 from classifier.shared_commits import commit_together
-from classifier.upload_requests import NothingAccepted, SentFile, UploadAnswer, answer_as_json, repeat_answer
+from classifier.upload_requests import (
+    CompanionExists,
+    CompanionRow,
+    NothingAccepted,
+    SentFile,
+    UploadAnswer,
+    answer_as_json,
+    repeat_answer,
+)
 from classifier.write_transactions import surely_rolled_back, write_transaction
 
 _ATTEMPTS = 4
@@ -32,6 +40,7 @@ class _Request:
     wished: ModelVersion | None
     priority: int
     keyed: KeyedRequest | None
+    companion: CompanionRow | None
 
 
 def accept_upload(
@@ -43,10 +52,12 @@ def accept_upload(
     classifier_slug: str | None = None,
     idempotency_key: str | None = None,
     wished_version: str | None = None,
+    companion: CompanionRow | None = None,
 ) -> UploadAnswer:
-    """Take what the gate admits; a returned answer means bytes durable and rows committed.
+    """Take what the gate admits; a returned answer means bytes durable and rows committed, the companion's too.
 
-    Raises NothingAccepted, Refused (malformed_request, idempotency_mismatch), NotFound, StorageUnavailable.
+    Raises NothingAccepted, Refused (malformed_request, idempotency_mismatch), NotFound, StorageUnavailable,
+    CompanionExists.
     """
     _check_count(files)
     classifier = find_classifier(classifier_slug)
@@ -58,7 +69,7 @@ def accept_upload(
     arriving.admit_all(files)
     if not arriving.contents:
         raise NothingAccepted(arriving.rejected)
-    return _keep(_Request(classifier, wished, priority, keyed), arriving)
+    return _keep(_Request(classifier, wished, priority, keyed, companion), arriving)
 
 
 def _check_count(files: Sequence[SentFile]) -> None:
@@ -106,6 +117,9 @@ def _keep(request: _Request, arriving: ArrivingImages) -> UploadAnswer:
             return answer
         if request.keyed and (earlier := _find_earlier(request.keyed, arriving)):
             return earlier
+        if request.companion and request.companion.is_written():
+            arriving.remove_objects()
+            raise CompanionExists
     arriving.remove_objects()
     raise StorageUnavailable
 
@@ -140,6 +154,8 @@ def _commit(request: _Request, arriving: ArrivingImages, known: dict[str, Image]
         predictions = open_predictions(new_images, renewed, wished_version=request.wished, priority=request.priority)
         if request.keyed:
             remember_answer(request.keyed, answer_as_json(answer))
+        if request.companion:
+            request.companion.write(answer)
         if predictions:
             ring_after_commit()
         failpoint("before-commit")

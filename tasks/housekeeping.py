@@ -6,6 +6,7 @@ import time
 from uuid import UUID
 
 from classifier.batch_jobs import forget_old_batches
+from classifier.broker_requests import forget_old_requests
 from classifier.dataset_leftovers import forget_cached_datasets, remove_orphan_datasets
 from classifier.datasets import dataset_cache_dir
 from classifier.errors import StorageUnavailable
@@ -35,8 +36,9 @@ def repredict_due() -> None:
 
 @app.task(name="tasks.housekeeping.forget_old_rows", time_limit=300)
 def forget_old_rows() -> None:
-    """Idempotency keys past their day, workers that fell silent, batches that ended long ago."""
+    """Idempotency keys past their day, brokers' requests past their week, silent workers, batches that ended long ago."""
     forget_old_keys()
+    forget_old_requests()
     forget_silent_workers()
     forget_old_batches()
 
