@@ -22,6 +22,7 @@ from classifier.write_transactions import write_transaction
 Scope = ApiToken.Scope
 
 USED_EVERY: Final = timedelta(minutes=1)
+LONGEST: Final = timedelta(days=36_500)
 _LETTERS: Final = string.ascii_letters + string.digits
 _PREFIX_LETTERS: Final = 8
 # 43 of 62 letters and digits hold 256 bits; without signs a double click marks the whole token.
@@ -38,8 +39,8 @@ def create_token(
     name = " ".join(name.split())
     if not name or len(name) > _NAME_LETTERS or not name.isprintable():
         raise Refused("malformed_request", f"Name what will use the token, in at most {_NAME_LETTERS} letters.")
-    if expires_at is not None and expires_at <= timezone.now():
-        raise Refused("malformed_request", "A token can only expire in the future. Choose a later day.")
+    if expires_at is not None and not timedelta() < expires_at - timezone.now() <= LONGEST:
+        raise Refused("malformed_request", "A token can only expire in the future, within a hundred years.")
     prefix = f"wi_{_random_letters(_PREFIX_LETTERS)}"
     text = f"{prefix}_{_random_letters(_SECRET_LETTERS)}"
     with write_transaction():
@@ -65,6 +66,13 @@ def find_token(text: str) -> ApiToken | None:
 def usable_tokens() -> QuerySet[ApiToken]:
     """Those neither revoked nor expired."""
     return ApiToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None)
+
+
+def state_of(token: ApiToken) -> str:
+    """`usable`, `expired` or `revoked`."""
+    if token.revoked_at is not None:
+        return "revoked"
+    return "expired" if token.expires_at and token.expires_at <= timezone.now() else "usable"
 
 
 def note_use(*, token: ApiToken) -> None:

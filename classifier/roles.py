@@ -28,10 +28,18 @@ _LOOK: Final = frozenset(
 )
 _REVIEW: Final = frozenset({"review_image"})
 _TEACH: Final = frozenset({"decide_image", "add_trainingrun", "change_classifier"})
-_RUN: Final = frozenset({"change_modelversion", "change_image", "delete_image"})
+_RUN: Final = frozenset({"change_modelversion", "change_image", "delete_image", "change_apitoken"})
 _WATCH: Final = frozenset(
     f"view_{kind}"
-    for kind in ("workerheartbeat", "promotionrequest", "evaluationrequest", "explanation", "importjob", "deletion")
+    for kind in (
+        "workerheartbeat",
+        "promotionrequest",
+        "evaluationrequest",
+        "explanation",
+        "importjob",
+        "deletion",
+        "apitoken",
+    )
 )
 
 ROLES: Final[dict[str, frozenset[str]]] = {

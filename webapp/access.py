@@ -57,6 +57,11 @@ def sending_owner(request: HttpRequest) -> Owner:
     return asking_owner(request)
 
 
+def may_have_tokens(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Everybody who logs in may have programs call the API in their name."""
+    return isinstance(user, User)
+
+
 def may_see_all_images(user: AbstractBaseUser | AnonymousUser) -> bool:
     """People who work on the site see everybody's images."""
     return _has_right(user, "view_image")
@@ -95,6 +100,11 @@ def may_promote(user: AbstractBaseUser | AnonymousUser) -> bool:
 def may_delete_images(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Delete anybody's images everywhere."""
     return _has_right(user, "delete_image") and may_see_all_images(user)
+
+
+def may_revoke_all_tokens(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """End anybody's tokens, on the admin page."""
+    return _has_right(user, "change_apitoken")
 
 
 def work_page(

@@ -20,6 +20,7 @@ from webapp.views.one_time_login import one_time_login
 from webapp.views.own_word import say_label
 from webapp.views.review import review
 from webapp.views.schedule import schedule
+from webapp.views.tokens import revoke, tokens
 from webapp.views.training_run import cancel_training, training
 from webapp.views.trainings import trainings
 from webapp.views.upload import upload
@@ -60,6 +61,8 @@ urlpatterns = [
     path("models/<str:version_id>/promote", models.promote_model, name="promote-model"),
     path("models/<str:version_id>/roll-back", models.roll_back_model, name="roll-back-model"),
     path("models/<str:version_id>/evaluate", models.evaluate_model, name="evaluate-model"),
+    path("tokens/", tokens, name="tokens"),
+    path("tokens/<str:token_id>/revoke", revoke, name="token-revoke"),
     path("training/", trainings, name="trainings"),
     path("training/<str:run_id>/", training, name="training"),
     path("training/<str:run_id>/cancel/", cancel_training, name="cancel-training"),

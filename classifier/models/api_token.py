@@ -14,10 +14,10 @@ class ApiToken(models.Model):
     """
 
     class Scope(models.TextChoices):
-        PREDICT = "predict", "send pictures and read their answers"
+        PREDICT = "predict", "send pictures, read their answers, suggest corrections"
         REVIEW = "review", "see everybody's images and say what they are"
-        TRAIN = "train", "import, train, evaluate"
-        ADMIN = "admin", "promote, roll back, delete, and everything above"
+        TRAIN = "train", "see classifiers, datasets, trainings and models; import, train, evaluate"
+        ADMIN = "admin", "change classifiers, promote, roll back, delete, manage tokens, and everything above"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")

@@ -31,6 +31,8 @@ PAGES: dict[str, list[tuple[Arguments, str]]] = {
     "model-cell": [(("{candidate}", 0, 1), "")],
     "trainings": [((), ""), ((), "?classifier=pets")],
     "training": [(("{run}",), ""), (("{running}",), "")],
+    "tokens": [((), "")],
+    "token-revoke": [(("{token}",), "")],
     "review": [((), "?classifier=garden"), ((), "?classifier=garden&mode=grid"), ((), "?classifier=bare")],
 }
 """Url name → arguments and query of each page to be looked at; names in braces are rows of `FilledSite`."""
@@ -61,6 +63,7 @@ NO_PAGES = {
 
 FILL = """
 from django.core.management import call_command
+from classifier.api_tokens import create_token
 from classifier.classifiers import create_classifier
 from tests.webapp.model_versions import make_measured_classifier
 from tests.webapp.people import client_of, person
@@ -78,6 +81,7 @@ make_classifier("watched", "Watched")
 queue("watched"); claim(TrainingRun.objects.latest("created_at").id); epochs(1, 2)
 owner = person("admin", name="owner")
 User.objects.filter(pk=owner.pk).update(is_staff=True)
+token, _ = create_token(user=owner, name="door camera", scopes=["predict", "review"])
 versions = {{version.number: str(version.id) for version in made.versions.all()}}
 answer = {{
     "dataset": str(made.datasets.get(name="drawn").id),
@@ -87,6 +91,7 @@ answer = {{
     "candidate": versions[2],
     "run": str(done),
     "running": str(mine.id),
+    "token": str(token.pk),
     "session": client_of(owner).cookies["sessionid"].value,
 }}
 """

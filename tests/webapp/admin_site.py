@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
+from classifier.api_tokens import create_token
 from classifier.heartbeats import beat
 from classifier.model_registry import promote
 from classifier.models import (
@@ -42,6 +43,7 @@ KINDS = (
     "promotionrequest",
     "evaluationrequest",
     "explanation",
+    "apitoken",
 )
 
 
@@ -82,6 +84,7 @@ def make_rows(classifier: Classifier, count: int, *, first: int = 0) -> None:
         PromotionRequest.objects.create(
             classifier=classifier, version=version, user=person, reason="test", state="done"
         )
+        create_token(user=person, name=f"program {seed}", scopes=["predict"])
         EvaluationRequest.objects.create(version=version, user=person, state="failed", ended_at=timezone.now())
     answer_waiting()
     for image in Image.objects.filter(review_state=""):

@@ -40,12 +40,12 @@ def test_who_logs_in_comes_back_to_the_page(client: Client) -> None:
 
 def test_nobody_is_offered_what_is_not_there_for_them(client: Client) -> None:
     log_in(client)
-    assert offered(client) == ["Upload", "Images", "API"]
+    assert offered(client) == ["Upload", "Images", "API", "Tokens"]
 
 
 def test_staff_that_may_see_work_is_offered_all_of_it(client: Client) -> None:
     log_in(client, "view_trainingrun", "view_image", "review_image", is_staff=True)
-    assert offered(client) == ["Upload", "Images", "Review", "Classifiers", "Training", "API", "Admin"]
+    assert offered(client) == ["Upload", "Images", "Review", "Classifiers", "Training", "API", "Tokens", "Admin"]
 
 
 def test_logging_out_leads_to_the_upload_page_as_a_visitor(client: Client) -> None:

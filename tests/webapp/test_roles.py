@@ -29,6 +29,7 @@ RIGHTS: dict[str, tuple[Callable[[Any], bool], set[str]]] = {
     "Change names, thresholds, schedules": (access.may_edit_classifier, {"owner"}),
     "Promote, roll back": (access.may_promote, {"owner", "operator"}),
     "Delete anybody's images": (access.may_delete_images, {"owner", "operator"}),
+    "Revoke anybody's tokens": (access.may_revoke_all_tokens, {"owner", "operator"}),
 }
 
 

@@ -6,6 +6,7 @@ Idempotency keys are not shown: they are answers kept for a day, of no use to a 
 from django.contrib import admin
 
 from webapp.admin import (
+    api_tokens,
     classifiers,
     deletions,
     images,
@@ -18,6 +19,7 @@ from webapp.admin import (
 )
 
 __all__ = [
+    "api_tokens",
     "classifiers",
     "deletions",
     "images",

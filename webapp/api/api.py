@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from webapp.api import classifiers, deletions, images, reviews
+from webapp.api import classifiers, deletions, images, reviews, tokens
 from webapp.api.errors import install_error_handlers
 from webapp.api.identity import identify
 
@@ -22,3 +22,4 @@ deletions.add_deletion(images.router)
 api.add_router("", images.router)
 api.add_router("", classifiers.router)
 api.add_router("", reviews.router)
+api.add_router("", tokens.router)
