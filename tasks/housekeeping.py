@@ -36,7 +36,7 @@ def repredict_due() -> None:
 
 @app.task(name="tasks.housekeeping.forget_old_rows", time_limit=300)
 def forget_old_rows() -> None:
-    """Idempotency keys past their day, brokers' requests past their week, silent workers, batches that ended long ago."""
+    """Idempotency keys past their day, brokers' requests past their week, silent workers, batches ended long ago."""
     forget_old_keys()
     forget_old_requests()
     forget_silent_workers()
