@@ -70,6 +70,9 @@ def test_the_right_label_is_chosen_by_keyboard_alone(site: Site, upload_page: Up
     expect(card.locator(".question")).to_contain_text(THANKS)
     expect(card.get_by_role("button", name="Change: word-812.png")).to_be_focused()
     assert stored_words(site, upload_page.images()[0]["id"]) == {"suggested": ["Sandal"], "reviewed": []}
+    page.reload()
+    expect(card.locator(".question")).to_contain_text("You said: Sandal; a reviewer will look at it.")
+    expect(card.get_by_role("button", name="Change: word-812.png")).to_be_visible()
 
 
 def test_escape_closes_the_list_and_nothing_is_stored(site: Site, upload_page: UploadPage) -> None:

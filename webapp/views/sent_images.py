@@ -14,6 +14,7 @@ from classifier.identifiers import parse_id
 from classifier.presentation import ImageItem, PredictionItem, describable, describe_image
 from classifier.run_sentences import certainty
 from webapp.access import visible_images
+from webapp.own_words import read_own_words
 
 _SHOWN_LABELS = 3
 _RIVAL_SHARE = 0.1
@@ -35,6 +36,7 @@ class ShownImage(TypedDict):
     word_address: str
     answer: str
     labels: Sequence[str]
+    said: str
 
 
 def describe_sent_images(
@@ -48,13 +50,16 @@ def describe_sent_images(
     if not wanted:
         return []
     try:
-        images = {image.id: image for image in describable(visible_images(request)).filter(id__in=wanted)}
+        rows = visible_images(request).filter(id__in=wanted)
     except NotAllowed:
         return []
-    return [_show(describe_image(images[identifier]), labels) for identifier in wanted if identifier in images]
+    images = {image.id: image for image in describable(rows)}
+    said = read_own_words(request, rows)
+    found = [describe_image(images[identifier]) for identifier in wanted if identifier in images]
+    return [_show(image, labels, said.get(image["id"], "")) for image in found]
 
 
-def _show(image: ImageItem, labels: Mapping[str, Sequence[str]]) -> ShownImage:
+def _show(image: ImageItem, labels: Mapping[str, Sequence[str]], said: str) -> ShownImage:
     prediction = image["prediction"]
     shown: ShownImage = {
         "look": "waiting",
@@ -66,6 +71,7 @@ def _show(image: ImageItem, labels: Mapping[str, Sequence[str]]) -> ShownImage:
         "word_address": reverse("say-label", args=[image["id"]]),
         "answer": "",
         "labels": [],
+        "said": said,
     }
     if prediction and image["state"] == "failed":
         reason = (prediction["failure"] or {}).get("message", "")

@@ -20,6 +20,7 @@ from classifier.upload_requests import NothingAccepted, RefusedFile, UploadAnswe
 from classifier.uploads import accept_upload
 from webapp import metrics
 from webapp.access import asking_owner
+from webapp.own_words import read_newest_words
 from webapp.sent_files import sent_file
 from webapp.views.sent_images import describe_sent_images
 
@@ -48,7 +49,7 @@ def _show(request: HttpRequest, *, status: int = 200) -> HttpResponse:
         "upload_max_megabytes": settings.UPLOAD_MAX_BYTES // 1_000_000,
         "sent_images": sent_images,
         "is_waiting": any(image["is_waiting"] for image in sent_images),
-        "page_data": _page_data(classifiers),
+        "page_data": {**_page_data(classifiers), "said": read_newest_words(request)},
     }
     return render(request, "upload.html", context, status=status)
 

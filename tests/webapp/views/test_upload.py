@@ -14,7 +14,10 @@ from django.test import Client
 from classifier.classifiers import create_classifier
 from classifier.errors import StorageUnavailable
 from classifier.models import Classifier, Image, Prediction
+from classifier.reviews import ReviewWish, record_review, withdraw_review
+from tests.review_makers import answer_all, reviewer
 from tests.row_makers import LABELS, png_bytes, upload
+from tests.webapp.people import person
 
 pytestmark = pytest.mark.django_db
 
@@ -228,3 +231,45 @@ def test_the_header_lists_only_pages_that_exist_and_marks_this_one(client: Clien
         "/api/docs",
         "/login/",
     ]
+
+
+def say(client: Client, image: Image, label: str) -> None:
+    assert client.post(f"/images/{image.id}/label", {"label": label}).status_code == 303
+
+
+def said(client: Client) -> Any:
+    return page_data(client.get("/").content.decode())["said"]
+
+
+def send(client: Client, seed: int) -> Image:
+    client.get("/")
+    client.post("/", {"file": picture(seed)})
+    answer_all([0.5, 0.4, 0.1])
+    return Image.objects.order_by("-id")[0]
+
+
+def test_a_page_loaded_again_still_shows_what_its_visitor_suggested(client: Client, pets: Classifier) -> None:
+    image = send(client, 1)
+    say(client, image, "cat")
+    say(client, image, "dog")
+    assert said(client) == {str(image.id): "You said: dog; a reviewer will look at it."}
+    html = client.get(f"/?image={image.id}").content.decode()
+    assert "You said: dog; a reviewer will look at it." in html.partition('id="page-data"')[0]
+    record_review(image_id=image.id, user=reviewer("ann"), wish=ReviewWish("correct", "cat"))
+    assert said(client) == {str(image.id): "You said: dog; a reviewer has looked at it."}
+
+
+def test_nobody_is_told_what_others_said(client: Client, pets: Classifier) -> None:
+    image = send(client, 1)
+    say(client, image, "dog")
+    assert said(Client()) == {}
+
+
+def test_a_reviewer_is_told_the_own_review_until_it_is_taken_back(client: Client, pets: Classifier) -> None:
+    ann = person("reviewer")
+    client.force_login(ann)
+    image = send(client, 1)
+    say(client, image, "dog")
+    assert said(client) == {str(image.id): "You said: dog."}
+    withdraw_review(image_id=image.id, user=ann)
+    assert said(client) == {}

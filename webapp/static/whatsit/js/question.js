@@ -1,6 +1,7 @@
 /** “Right?” beside an answer: a tick, or the right label from a list, and afterwards what became of it. */
 import { element, iconButton } from "./dom.js";
 import { labelsOf, sendWord } from "./own-word.js";
+import { pageData } from "./page-data.js";
 
 export class Question {
   /** @param {{name: string, onSaid: (sentence: string, image: object) => void}} context */
@@ -17,12 +18,15 @@ export class Question {
     });
   }
 
-  /** Another answer is asked about anew; the same one, or a list that somebody is looking through, stays as it is. */
+  /** Another answer is asked about anew; the same one, or a list that somebody is looking through, stays as it is. What
+   * was said before the page was loaded stands there first. */
   show(image) {
     const isSameAnswer = this.image?.prediction.id === image.prediction.id;
     this.image = image;
     this.root.hidden = false;
-    if (!this.stage || (!isSameAnswer && this.stage !== "choosing")) {
+    if (!this.stage && pageData.said[image.id]) {
+      this.thank(pageData.said[image.id]);
+    } else if (!this.stage || (!isSameAnswer && this.stage !== "choosing")) {
       this.ask();
     }
   }
