@@ -9,7 +9,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
@@ -42,6 +42,14 @@ class ClaimedBatch:
     is_listed: bool
     item_count: int
     sent_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Equal as long as nobody takes, keeps or gives back the batch."""
+
+    claim: int
+    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,13 @@ def claim_batch(*, batch_id: UUID, worker: str) -> ClaimedBatch | None:
         )
 
 
+def find_lease(batch_id: UUID) -> Lease | None:
+    """In whose hands a running batch is, and until when; None where it has ended."""
+    running = BatchJob.objects.filter(id=batch_id, state=State.RUNNING)
+    found = running.values_list("claim", "lease_until").first()
+    return Lease(*found) if found else None
+
+
 def keep_batch(batch: ClaimedBatch) -> None:
     """Say that this process lives. Raises Conflict where the batch was taken over."""
     with write_transaction():
@@ -105,8 +120,8 @@ def release_batch(batch: ClaimedBatch) -> None:
         _own_row(batch).update(lease_until=Now(), worker="")
 
 
-def list_files(batch: ClaimedBatch, files: Iterator[FoundFile], *, on_listed: Callable[[int], None]) -> int:
-    """Write a row for each file, a slice in a transaction; returns how many. Raises Conflict.
+def list_files(batch: ClaimedBatch, files: Iterator[FoundFile], *, on_listed: Callable[[int], None]) -> ClaimedBatch:
+    """Write a row for each file, a slice in a transaction. Raises Conflict, StorageUnavailable.
 
     What an interrupted listing left is removed first: nothing of it was sent.
     """
@@ -121,7 +136,7 @@ def list_files(batch: ClaimedBatch, files: Iterator[FoundFile], *, on_listed: Ca
         on_listed(listed)
     with write_transaction():
         _change(batch, listed_at=Now(), item_count=listed)
-    return listed
+    return replace(batch, is_listed=True, item_count=listed)
 
 
 def read_unsent(batch: ClaimedBatch, *, first: int, count: int) -> list[BatchItem]:
@@ -153,13 +168,6 @@ def finish_batch(batch: ClaimedBatch) -> None:
     """running → done. Raises Conflict."""
     with write_transaction():
         _change(batch, state=State.DONE, done_at=Now(), lease_until=None)
-
-
-def abandon_batch(*, batch_id: UUID) -> bool:
-    """running → done, as it stands, because the whole is asked for afresh; False while a process works on it."""
-    with write_transaction():
-        rows = BatchJob.objects.filter(_is_free(), id=batch_id, state=State.RUNNING)
-        return bool(rows.update(state=State.DONE, done_at=Now(), claim=F("claim") + 1))
 
 
 def forget_old_batches(*, seconds: float = 60.0) -> int:

@@ -12,6 +12,7 @@ from classifier.presentation import PredictionItem, describe_prediction
 
 READ_AT_ONCE: Final = 200
 DELETED: Final = "Its picture was deleted here since it was sent."
+UNANSWERED: Final = "Its answer was removed here. Ask again on the picture's page."
 _ENDED: Final = frozenset({Prediction.State.DONE, Prediction.State.FAILED})
 
 
@@ -75,7 +76,9 @@ def _result_of(item: BatchItem) -> BatchResult | None:
         return BatchResult(item.place, "deleted", "", None, "not_found", DELETED)
     # Its own prediction is gone where the version had answered this picture before; that answer is shown then.
     prediction = item.prediction or item.image.current_prediction
-    if prediction is None or prediction.state not in _ENDED:
+    if prediction is None:
+        return BatchResult(item.place, "failed", str(item.image_id), None, "not_found", UNANSWERED)
+    if prediction.state not in _ENDED:
         return None
     if prediction.state == Prediction.State.FAILED:
         code = prediction.failure_code or "try_later"

@@ -55,9 +55,11 @@ class BatchSender:
     def __enter__(self) -> BatchSender:
         return self
 
-    def __exit__(self, *problem: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *problem: object) -> None:
         self._is_stopping = True
         self._pool.shutdown(wait=True, cancel_futures=True)
+        if kind is KeyboardInterrupt:
+            self.settle()
 
     def send_until(self, number: int) -> None:
         """Begin with chunks of what stands before `number`, as far as threads are free."""
@@ -73,7 +75,7 @@ class BatchSender:
         Raises StorageUnavailable, DatabaseError, Conflict.
         """
         settled = False
-        while self._under_way and self._under_way[0].done():
+        while self._under_way and self._under_way[0].done() and not self._under_way[0].cancelled():
             sent = self._under_way.popleft().result()
             record_sent(self._batch, sent)
             self.sent = sent[-1].number + 1

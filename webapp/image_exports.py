@@ -67,7 +67,7 @@ def export_csv(images: Iterable[Image]) -> Iterator[bytes]:
     out.write("\ufeff")
     writer.writerow(COLUMNS)
     for image in images:
-        writer.writerow([_plain_cell(value) for value in _cells(image)])
+        writer.writerow([plain_cell(value) for value in _cells(image)])
         yield _take(out)
     yield _take(out)
 
@@ -168,7 +168,8 @@ def _cells(image: Image) -> list[object]:
     ]
 
 
-def _plain_cell(value: object) -> object:
+def plain_cell(value: object) -> object:
+    """The value, and as text where a spreadsheet would run it."""
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
         return f"'{value}"
     return value
