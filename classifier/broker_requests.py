@@ -67,7 +67,7 @@ class _Kept:
 
 def fingerprint_message(parts: Sequence[Any]) -> str:
     """SHA-256 over what was asked, as JSON."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 # Every message asks this.

@@ -1,4 +1,4 @@
-"""Who an image belongs to: a user, a visitor, a token or our command. Decides live group and idempotency scope."""
+"""Who an image belongs to: a user, a visitor, a token or a part of ours. Decides live group and idempotency scope."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """`identifier` is a user's or token's primary key, a visitor's random id, or a command's name."""
+    """`identifier` is a user's or token's primary key, a visitor's random id, a command's or a broker's name."""
 
-    kind: Literal["user", "visitor", "token", "command"]
+    kind: Literal["user", "visitor", "token", "command", "gateway"]
     identifier: str
 
     @property
