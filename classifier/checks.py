@@ -39,6 +39,20 @@ def check_prediction_times(app_configs: Sequence[Any] | None, **options: Any) ->
 
 
 @register()
+def check_webhook_times(app_configs: Sequence[Any] | None, **options: Any) -> list[CheckMessage]:
+    """A message must be answered before its lease ends, or two workers would send it."""
+    if settings.WEBHOOK_ANSWER_SECONDS >= settings.WEBHOOK_LEASE_SECONDS:
+        return [
+            Error(
+                "WEBHOOK_ANSWER_SECONDS must be shorter than WEBHOOK_LEASE_SECONDS.",
+                hint="The defaults are 10 s and 60 s.",
+                id="whatsit.E003",
+            )
+        ]
+    return []
+
+
+@register()
 def check_variable_folder(app_configs: Sequence[Any] | None, **options: Any) -> list[CheckMessage]:
     """The folder for state must be writable."""
     probe = settings.VAR_DIR / ".writable"

@@ -25,7 +25,10 @@ MAX_WAITING_RINGS = 32
 class Doorbell:
     """One daemon thread a process. `ring` only sets an event: no caller ever touches Redis."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, task: str = TASK_NAME, queue: str = QUEUE, interval_seconds: float | None = None) -> None:
+        self._task = task
+        self._queue = queue
+        self._interval_seconds = interval_seconds
         self._wanted = threading.Event()
         self._rung = threading.Event()
         self._rung.set()
@@ -38,7 +41,7 @@ class Doorbell:
         self.rings = 0
 
     def ring(self) -> None:
-        """At once, then at most every DOORBELL_INTERVAL_SECONDS. Never blocks, never raises."""
+        """At once, then at most every `interval_seconds` (DOORBELL_INTERVAL_SECONDS). Never blocks, never raises."""
         if self._process_id != os.getpid():
             self._start_thread()
         with self._turn:
@@ -65,7 +68,7 @@ class Doorbell:
             with self._turn:
                 if not self._wanted.is_set():
                     self._rung.set()
-            time.sleep(settings.DOORBELL_INTERVAL_SECONDS)
+            time.sleep(self._interval_seconds or settings.DOORBELL_INTERVAL_SECONDS)
 
     def _publish(self) -> None:
         try:
@@ -73,11 +76,13 @@ class Doorbell:
             self._connection = connection
             if self._allowed <= 0:  # asked before every ring, each picture would wait for one more answer
                 channel: Any = connection.default_channel
-                self._allowed = MAX_WAITING_RINGS - channel.client.llen(QUEUE)
+                self._allowed = MAX_WAITING_RINGS - channel.client.llen(self._queue)
             if self._allowed > 0:
                 self._allowed -= 1
                 with connection.Producer() as producer:
-                    current_app.send_task(TASK_NAME, queue=QUEUE, producer=producer, retry=False, ignore_result=True)
+                    current_app.send_task(
+                        self._task, queue=self._queue, producer=producer, retry=False, ignore_result=True
+                    )
                 self.rings += 1
         except Exception as problem:  # noqa: BLE001 - whatever the broker raises, an upload must not care; it is counted
             self.failures += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import secrets
@@ -73,6 +74,14 @@ def read_list(name: str, default: list[str]) -> list[str]:
     """Comma-separated words."""
     value = read_text(name, "")
     return [word.strip() for word in value.split(",") if word.strip()] if value else default
+
+
+def read_networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Comma-separated networks such as 10.0.0.0/8; a single address is a network of one. None by default."""
+    try:
+        return [ipaddress.ip_network(word) for word in read_list(name, [])]
+    except ValueError as problem:
+        raise ImproperlyConfigured(f"{name} must be networks such as 10.0.0.0/8, with commas: {problem}.") from None
 
 
 def read_secret(name: str) -> str:

@@ -16,6 +16,7 @@ from classifier.errors import Conflict, Refused
 from classifier.failpoints import failpoint
 from classifier.live_updates import live_sender, model_event
 from classifier.models import Classifier, LiveVersionChange, ModelVersion, TrainingRun
+from classifier.webhook_messages import tell_promotion
 from classifier.write_transactions import write_transaction
 
 logger = structlog.get_logger(__name__)
@@ -71,9 +72,10 @@ def promote(*, version: ModelVersion, reason: str, user: User | None = None) -> 
             ModelVersion.objects.filter(pk=previous.pk).update(stage=ModelVersion.Stage.RETIRED)
         ModelVersion.objects.filter(pk=version.pk).update(stage=ModelVersion.Stage.LIVE)
         Classifier.objects.filter(pk=classifier.pk).update(live_version=version)
-        LiveVersionChange.objects.create(
+        change = LiveVersionChange.objects.create(
             classifier=classifier, version=version, previous=previous, user=user, reason=reason[:200]
         )
+        tell_promotion(change, classifier, is_roll_back=reason.startswith(_ROLLED_BACK))
         failpoint("before-promote-commit")
         transaction.on_commit(doorbell.ring)
         transaction.on_commit(lambda: live_sender.send(model_event(classifier.slug, version.number)))

@@ -20,6 +20,7 @@ from classifier.models import Image, Label, ModelVersion, Prediction
 from classifier.predictions import ClaimedPrediction
 from classifier.prepared_queries import PreparedQuery, PreparedUpdate
 from classifier.usefulness import usefulness_of
+from classifier.webhook_messages import tell_predictions
 from classifier.write_transactions import write_transaction
 
 logger = structlog.get_logger(__name__)
@@ -128,6 +129,7 @@ def _complete(version_id: UUID, answers: Sequence[AnswerRow]) -> Completion:
     _show_newer(fresh)
     _rank(fresh)
     _draw(version_id, fresh)
+    tell_predictions(version_id, fresh)
     changed = [answer.item.image_id for answer in mine]
     if changed:
         _count_up.run(changed)

@@ -18,6 +18,7 @@ from classifier.live_updates import live_sender, prediction_events
 from classifier.models import AuditDraw, Image, Label, Prediction, Review, Suggestion
 from classifier.review_standing import Word, decide_standing
 from classifier.usefulness import usefulness_of
+from classifier.webhook_messages import tell_review
 from classifier.write_transactions import write_transaction
 
 logger = structlog.get_logger(__name__)
@@ -71,6 +72,7 @@ def record_review(*, image_id: UUID, user: User, wish: ReviewWish) -> Review:
         _answer_audit(review)
         Suggestion.objects.filter(image=image, handled_at__isnull=True).update(handled_at=Now())
         _settle(image)
+        tell_review(review)
     logger.info("image_reviewed", image=str(image_id), verdict=wish.verdict)
     return review
 
@@ -112,6 +114,7 @@ def withdraw_review(*, image_id: UUID, user: User, place: str = Place.PAGE) -> R
         )
         AuditDraw.objects.filter(review=mine).update(review=None, answer=None, answered_at=None)
         _settle(image)
+        tell_review(review)
     return review
 
 

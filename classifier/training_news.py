@@ -12,6 +12,7 @@ from django.db.models.functions import Length
 from classifier.live_updates import live_sender, training_group
 from classifier.models import TrainingRun
 from classifier.run_sentences import progress_sentence
+from classifier.webhook_messages import tell_training
 
 
 def tell_epoch(run_id: UUID, *, epoch: int, metrics: Mapping[str, Any]) -> None:
@@ -22,6 +23,12 @@ def tell_epoch(run_id: UUID, *, epoch: int, metrics: Mapping[str, Any]) -> None:
 def tell_state(run_id: UUID, state: str, outcome: str = "") -> None:
     """The run has moved on; what else is new stands in a fresh snapshot."""
     _tell(run_id, {"epoch": None, "metrics": {"state": str(state), "outcome": outcome}})
+
+
+def tell_end(run_id: UUID, state: str, outcome: str) -> None:
+    """The run is over: pages hear of it after the commit, webhooks through rows of this transaction."""
+    tell_state(run_id, state, outcome)
+    tell_training(run_id)
 
 
 def tell_log(run_id: UUID, text: str) -> None:

@@ -19,7 +19,7 @@ from classifier.errors import Conflict, NotFound
 from classifier.identifiers import parse_id
 from classifier.models import Classifier, ModelVersion, TrainingRun
 from classifier.reviewed_examples import freeze_examples
-from classifier.training_news import tell_epoch, tell_log, tell_state
+from classifier.training_news import tell_end, tell_epoch, tell_log, tell_state
 from classifier.training_snapshots import Snapshot, digest_of
 from classifier.write_transactions import write_transaction
 
@@ -190,7 +190,7 @@ def request_cancel(run: TrainingRun) -> bool:
         if TrainingRun.objects.filter(id=run.id, state=State.QUEUED).update(
             state=State.CANCELLED, cancel_requested=True, outcome=NEVER_BEGAN, ended_at=Now()
         ):
-            tell_state(run.id, State.CANCELLED, NEVER_BEGAN)
+            tell_end(run.id, State.CANCELLED, NEVER_BEGAN)
             return True
         is_told = bool(TrainingRun.objects.filter(id=run.id, state=State.RUNNING).update(cancel_requested=True))
         if is_told:
@@ -209,7 +209,7 @@ def fail_silent_runs(*, classifier: Classifier | None = None) -> int:
             state=State.FAILED, outcome=SILENT, ended_at=Now(), lease_until=None, progress={}
         )
         for run_id in found:
-            tell_state(run_id, State.FAILED, SILENT)
+            tell_end(run_id, State.FAILED, SILENT)
     return changed
 
 
@@ -227,7 +227,7 @@ def end_run(
             state=state, outcome=outcome[:300], ended_at=Now(), lease_until=None, progress={}
         )
         if changed:
-            tell_state(run.id, state, outcome[:300])
+            tell_end(run.id, state, outcome[:300])
     logger.info("training_run_ended", run=str(run.id), state=str(state), outcome=outcome[:300])
     return bool(changed)
 

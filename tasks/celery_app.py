@@ -26,6 +26,7 @@ app.conf.update(
         "tasks.deletions",
         "tasks.scheduling",
         "tasks.evaluation_bell",
+        "tasks.webhooks",
     ],
     accept_content=["json"],
     task_serializer="json",
@@ -72,3 +73,4 @@ app.steps["worker"].add("tasks.housekeeping_loop:HousekeepingStep")
 app.steps["worker"].add("tasks.import_loop:ImportStep")
 app.steps["worker"].add("tasks.deletion_loop:DeletionStep")
 app.steps["worker"].add("tasks.deletion_loop:CacheStep")
+app.steps["worker"].add("tasks.webhook_loop:WebhookStep")

@@ -69,12 +69,21 @@ def test_a_list_is_split_at_commas(monkeypatch: pytest.MonkeyPatch, value: str, 
     assert environment.read_list(NAME, ["d"]) == words
 
 
+def test_networks_are_read_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(monkeypatch, "10.0.0.0/8, fd00::/8,127.0.0.1")
+    assert [str(network) for network in environment.read_networks(NAME)] == ["10.0.0.0/8", "fd00::/8", "127.0.0.1/32"]
+    put(monkeypatch, "")
+    assert environment.read_networks(NAME) == []
+
+
 REFUSED: dict[str, tuple[str, Callable[[], object]]] = {
     "a flag of another language": ("ja", lambda: environment.read_flag(NAME, False)),
     "a number with letters": ("10MB", lambda: environment.read_integer(NAME, 1)),
     "a broken number": ("1.5", lambda: environment.read_integer(NAME, 1)),
     "a number too small": ("0", lambda: environment.read_integer(NAME, 1, low=1)),
     "a number too large": ("11", lambda: environment.read_integer(NAME, 1, high=10)),
+    "a network with bits of a machine": ("10.0.0.1/8", lambda: environment.read_networks(NAME)),
+    "a name for a network": ("intranet", lambda: environment.read_networks(NAME)),
     "a duration without a number": ("soon", lambda: environment.read_seconds(NAME, 1.0)),
     "a duration of an unknown unit": ("3 weeks", lambda: environment.read_seconds(NAME, 1.0)),
     "a negative duration": ("-5s", lambda: environment.read_seconds(NAME, 1.0)),

@@ -15,7 +15,16 @@ from classifier.environment import read_seconds
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = (ROOT / "docker" / "env.example").read_text(encoding="utf-8")
-READERS = {"read_text", "read_flag", "read_integer", "read_seconds", "read_choice", "read_list", "read_secret"}
+READERS = {
+    "read_text",
+    "read_flag",
+    "read_integer",
+    "read_seconds",
+    "read_choice",
+    "read_list",
+    "read_networks",
+    "read_secret",
+}
 
 
 def read_calls() -> dict[str, ast.Call]:
