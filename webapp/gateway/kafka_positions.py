@@ -51,9 +51,9 @@ class PartitionWork:
         self._in_hand.add(offset)
         return self.count_again(offset)
 
-    def count_again(self, offset: int) -> int:
-        """One that is in hand is handed out once more."""
-        self._known[offset] = self._known.get(offset, 0) + 1
+    def count_again(self, offset: int, step: int = 1) -> int:
+        """One that is in hand is handed out once more (or, with -1, was not handed out at all)."""
+        self._known[offset] = self._known.get(offset, 0) + step
         return self._known[offset]
 
     def finish(self, offset: int) -> None:
