@@ -11,6 +11,7 @@ from classifier.run_presentation import version_of
 from classifier.training_runs import UnchangedError
 from classifier.upload_requests import NothingAccepted
 
+GIVEN_UP: Final = "This message could not be worked on, whatever was tried. It was put aside for the operator."
 DELETED: Final = "What this request was about was deleted before it could be answered."
 
 
@@ -57,6 +58,11 @@ def describe_refusal(message_id: str, problem: WhatsitError) -> dict[str, Any]:
     if isinstance(problem, NothingAccepted):
         return dict(_empty(message_id, "refused", _error(problem.code, problem.rejected[0].message)))
     return dict(_empty(message_id, "refused", _error(problem.code, problem.message)))
+
+
+def describe_given_up(message_id: str) -> dict[str, Any]:
+    """The message lies among the dead letters."""
+    return dict(_empty(message_id, "refused", _error("given_up", GIVEN_UP)))
 
 
 def describe_unchanged(message_id: str, slug: str, unchanged: UnchangedError) -> dict[str, Any]:
