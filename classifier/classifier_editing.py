@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from django.db import IntegrityError
 from django.utils.text import slugify
@@ -12,6 +12,7 @@ from classifier.classifiers import insert_classifier
 from classifier.dataset_layouts import LONGEST_LABEL, clean_label
 from classifier.errors import Conflict, Refused
 from classifier.models import Classifier
+from classifier.training_schedule import set_gate, set_schedule
 from classifier.write_transactions import write_transaction
 
 LOWEST_TARGET: Final = 0.5
@@ -78,3 +79,29 @@ def set_mirroring(classifier: Classifier, *, left_right_differ: bool) -> None:
     """Whether left and right mean something in these pictures; counts from the next training on."""
     with write_transaction():
         Classifier.objects.filter(pk=classifier.pk).update(left_right_differ=left_right_differ)
+
+
+def edit_classifier(classifier: Classifier, *, changes: Mapping[str, Any]) -> None:
+    """What is named, all or nothing; the words are those of its columns. None means never for the schedule, and no
+    change elsewhere. Raises Refused.
+    """
+    said = {name: value for name, value in changes.items() if value is not None}
+    with write_transaction():
+        if "name" in said:
+            rename_classifier(classifier, name=said["name"])
+        if "target_precision" in said:
+            set_target_precision(classifier, target=said["target_precision"])
+        if "left_right_differ" in said:
+            set_mirroring(classifier, left_right_differ=said["left_right_differ"])
+        if changes.keys() & {"train_every_hours", "train_after_examples"}:
+            set_schedule(
+                classifier,
+                every_hours=changes.get("train_every_hours", classifier.train_every_hours),
+                after_examples=changes.get("train_after_examples", classifier.train_after_examples),
+            )
+        if said.keys() & {"gate_policy", "gate_margin"}:
+            set_gate(
+                classifier,
+                policy=said.get("gate_policy", classifier.gate_policy),
+                margin=said.get("gate_margin", classifier.gate_margin),
+            )

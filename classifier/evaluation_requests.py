@@ -15,8 +15,9 @@ from django.db.models.functions import Now
 
 from classifier.database_time import moments_from_now
 from classifier.doorbell import ring_by_name
-from classifier.errors import Conflict, Refused
+from classifier.errors import Conflict, NotFound, Refused
 from classifier.evaluations import evaluation_event
+from classifier.identifiers import parse_id
 from classifier.live_updates import live_sender
 from classifier.models import Dataset, EvaluationRequest, ModelVersion
 from classifier.models.evaluation_request import OPEN
@@ -61,6 +62,16 @@ def request_evaluation(*, version: ModelVersion, user: User | None) -> Evaluatio
     except IntegrityError as problem:
         raise Conflict(UNDER_WAY) from problem
     return request
+
+
+def find_evaluation(identifier: str) -> EvaluationRequest:
+    """With its version and classifier. Raises NotFound."""
+    parsed = parse_id(identifier)
+    rows = EvaluationRequest.objects.select_related("version__classifier")
+    found = rows.filter(id=parsed).first() if parsed else None
+    if found is None:
+        raise NotFound(f"There is no evaluation {identifier}.")
+    return found
 
 
 def claim_evaluation(*, worker: str) -> ClaimedEvaluation | None:

@@ -15,7 +15,8 @@ from django.db.models.functions import Now
 
 from classifier.database_time import moments_from_now
 from classifier.doorbell import ring_by_name
-from classifier.errors import Conflict, Refused
+from classifier.errors import Conflict, NotFound, Refused
+from classifier.identifiers import parse_id
 from classifier.live_updates import EVERYBODY, live_sender
 from classifier.model_registry import find_undoable_promotion, promote
 from classifier.models import Classifier, ModelVersion, PromotionRequest
@@ -74,6 +75,17 @@ def request_promotion(*, version: ModelVersion, user: User | None, reason: str) 
         raise Conflict("Another version is being checked by a worker; wait until that has ended.") from problem
     logger.info("promotion_requested", classifier=fresh.classifier.slug, version=fresh.number, reason=reason)
     return request
+
+
+def find_promotion(identifier: str) -> PromotionRequest:
+    """With its version and classifier; one that waited too long has ended by then. Raises NotFound."""
+    expire_promotions()
+    parsed = parse_id(identifier)
+    rows = PromotionRequest.objects.select_related("classifier", "version")
+    found = rows.filter(id=parsed).first() if parsed else None
+    if found is None:
+        raise NotFound(f"There is no promotion {identifier}.")
+    return found
 
 
 def claim_promotion(*, worker: str) -> ClaimedPromotion | None:

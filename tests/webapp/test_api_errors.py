@@ -31,8 +31,8 @@ def test_a_form_without_its_boundary_is_malformed(client: Client) -> None:
     assert error_of(client.post(IMAGES, data=b"--x", content_type="multipart/form-data")) == (400, "malformed_request")
 
 
-def test_a_huge_form_field_is_malformed(client: Client) -> None:
-    assert error_of(client.post(IMAGES, {"classifier": "a" * 3_000_000})) == (400, "malformed_request")
+def test_a_huge_form_field_is_too_large(client: Client) -> None:
+    assert error_of(client.post(IMAGES, {"classifier": "a" * 3_000_000})) == (413, "file_too_large")
 
 
 def test_a_body_that_is_no_json_is_malformed(pets: Classifier, client: Client) -> None:

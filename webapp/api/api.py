@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from ninja import NinjaAPI
-
-from webapp.api import classifiers, deletions, images, reviews, tokens
+from webapp.api import (
+    classifiers,
+    datasets,
+    deletions,
+    images,
+    imports,
+    labels,
+    models,
+    reviews,
+    tokens,
+    training_runs,
+)
 from webapp.api.errors import install_error_handlers
 from webapp.api.identity import identify
+from webapp.api.json_bodies import JsonBodies
+from webapp.api.openapi import INTRODUCTION, VERSION, DocumentedAPI
 
-api = NinjaAPI(
+api = DocumentedAPI(
     title="Whatsit",
-    version="1.0.0",
-    description='Send a picture, read what it is. Errors: {"error": {"code", "message", "details"}}.',
+    version=VERSION,
+    description=INTRODUCTION,
+    parser=JsonBodies(),
     urls_namespace="api-v1",
     docs_url=None,
     openapi_url="/openapi.json",
@@ -19,7 +31,15 @@ api = NinjaAPI(
 )
 install_error_handlers(api)
 deletions.add_deletion(images.router)
-api.add_router("", images.router)
-api.add_router("", classifiers.router)
-api.add_router("", reviews.router)
-api.add_router("", tokens.router)
+for resource in (
+    images,
+    reviews,
+    classifiers,
+    labels,
+    datasets,
+    imports,
+    training_runs,
+    models,
+    tokens,
+):
+    api.add_router("", resource.router)

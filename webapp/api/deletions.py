@@ -21,6 +21,7 @@ def add_deletion(router: Router) -> None:
         "/images/{image_id}",
         ["DELETE"],
         delete_one,
+        operation_id="delete_image",
         response={204: None, **_ERRORS},
         summary="Delete a picture everywhere",
     )

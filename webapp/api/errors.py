@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
+from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
@@ -17,8 +18,10 @@ from classifier.errors import NotFound, Refused, StorageUnavailable, WhatsitErro
 logger = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = "5"
-ADDRESS = "/api/v1/"
-_CODES = {403: "not_allowed", 404: "not_found"}
+ADDRESS = "/api/"
+_CODES = {403: "not_allowed", 404: "not_found", 413: "file_too_large"}
+_NO_JSON = "This body could not be read. Send JSON in UTF-8, without NUL characters and NaN."
+_TOO_LARGE = "This body is too large. Send less at once."
 
 
 def error_response(problem: WhatsitError) -> HttpResponse:
@@ -46,7 +49,13 @@ def install_error_handlers(api: NinjaAPI) -> None:
 
     @api.exception_handler(HttpError)
     def unreadable(request: HttpRequest, problem: HttpError) -> HttpResponse:
-        return error_response(WhatsitError(_code_of(problem.status_code), status=problem.status_code))
+        is_body = problem.status_code == HTTPStatus.BAD_REQUEST and "request body" in str(problem)
+        sentence = _NO_JSON if is_body else None
+        return error_response(WhatsitError(_code_of(problem.status_code), sentence, status=problem.status_code))
+
+    @api.exception_handler(RequestDataTooBig)
+    def too_large(request: HttpRequest, problem: RequestDataTooBig) -> HttpResponse:
+        return error_response(Refused("file_too_large", _TOO_LARGE))
 
     @api.exception_handler(Http404)
     def unknown(request: HttpRequest, problem: Http404) -> HttpResponse:

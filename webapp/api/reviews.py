@@ -71,7 +71,9 @@ class QueueWish(Schema):
     source: str = ""
 
 
-@router.get("/review-queue", response={200: QueueOut, **_ERRORS}, summary="Take pictures to review")
+@router.get(
+    "/review-queue", response={200: QueueOut, **_ERRORS}, summary="Take pictures to review", operation_id="take_queue"
+)
 def read_queue(request: HttpRequest, wish: Query[QueueWish]) -> HttpResponse:
     """For our own page, and whoever builds another: each picture is this reviewer's for two minutes. Name those still
     in hand as `held`, repeated. Renew what is held before the time is over, release what is not wanted."""
@@ -83,7 +85,12 @@ def read_queue(request: HttpRequest, wish: Query[QueueWish]) -> HttpResponse:
     return _json({"entries": describe_entries(entries), "waiting": waiting})
 
 
-@router.post("/review-queue/renew", response={200: RenewedOut, **_ERRORS}, summary="Keep pictures in hand")
+@router.post(
+    "/review-queue/renew",
+    response={200: RenewedOut, **_ERRORS},
+    summary="Keep pictures in hand",
+    operation_id="renew_queue",
+)
 def renew(request: HttpRequest, body: HeldIn) -> HttpResponse:
     """For another two minutes."""
     user = _reviewing_user(request)
@@ -92,14 +99,24 @@ def renew(request: HttpRequest, body: HeldIn) -> HttpResponse:
     return _json({"lost": [str(identifier) for identifier in ids if identifier not in kept]})
 
 
-@router.post("/review-queue/release", response={200: ReleasedOut, **_ERRORS}, summary="Hand pictures back")
+@router.post(
+    "/review-queue/release",
+    response={200: ReleasedOut, **_ERRORS},
+    summary="Hand pictures back",
+    operation_id="release_queue",
+)
 def release(request: HttpRequest, body: HeldIn) -> HttpResponse:
     """Others get them at once, not only when the time is over."""
     user = _reviewing_user(request)
     return _json({"released": release_images(image_ids=_read_ids(body.images), user=user)})
 
 
-@router.get("/review-queue/{image_id}", response={200: QueueEntryOut, **_ERRORS}, summary="Take this very picture")
+@router.get(
+    "/review-queue/{image_id}",
+    response={200: QueueEntryOut, **_ERRORS},
+    summary="Take this very picture",
+    operation_id="take_image",
+)
 def read_entry(request: HttpRequest, image_id: ImageId) -> HttpResponse:
     """To look again after a conflict. 409 while another reviewer has it in hand."""
     user = _reviewing_user(request)

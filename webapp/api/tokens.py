@@ -83,7 +83,9 @@ def make_token(request: HttpRequest, body: TokenIn) -> HttpResponse:
     return answer
 
 
-@router.delete("/tokens/{token_id}", response={204: None, **_ERRORS}, summary="Revoke a token")
+@router.delete(
+    "/tokens/{token_id}", response={204: None, **_ERRORS}, summary="Revoke a token", operation_id="revoke_token"
+)
 def revoke(request: HttpRequest, token_id: Annotated[str, Path(description="A token's id")]) -> HttpResponse:
     """It is refused from the next call on. What it sent stays."""
     revoke_token(token=get_own_token(request, token_id))

@@ -1,0 +1,102 @@
+"""Examples of bodies and answers for the OpenAPI document; a test holds each against its schema."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from webapp.api.example_rows import (
+    CLASSIFIER,
+    CURSOR,
+    ENTRY,
+    EVALUATION,
+    IMAGE,
+    IMAGE_ID,
+    IMPORT,
+    LABEL,
+    LATER,
+    LISTED_DATASET,
+    LISTED_MODEL,
+    LISTED_RUN,
+    MODEL_BEFORE_ID,
+    MODEL_ID,
+    PROMOTION,
+    RUN_WHOLE,
+    TOKEN,
+    WHOLE_CLASSIFIER,
+    WHOLE_MODEL,
+)
+
+BODIES: Final[dict[str, Any]] = {
+    "ask_again": {"model": MODEL_ID},
+    "review_image": {"verdict": "correct", "label": "Ankle boot", "version": 2},
+    "renew_queue": {"images": [IMAGE_ID]},
+    "release_queue": {"images": [IMAGE_ID]},
+    "make_one_classifier": {"name": "Pets", "labels": ["cat", "dog"]},
+    "change_classifier": {"target_precision": 0.97, "train_every_hours": 168},
+    "add_one_label": {"name": "Scarf"},
+    "import_dataset": {"place": "s3://pictures/winter", "classifier": "fashion", "name": "winter"},
+    "make_token": {"name": "camera at the gate", "scopes": ["predict"]},
+    "start_training_run": {"classifier": "fashion", "name": "with winter coats", "epochs": 10},
+}
+"""Operation → the body of a call."""
+
+ANSWERS: Final[dict[tuple[str, str], Any]] = {
+    ("send_images", "201"): {"images": [IMAGE], "rejected": []},
+    ("list_images", "200"): {"images": [IMAGE], "next_cursor": CURSOR},
+    ("read_image", "200"): IMAGE,
+    ("ask_again", "202"): {**IMAGE, "state": "queued", "prediction": None},
+    ("read_heatmap_of_image", "202"): {"state": "waiting"},
+    ("review_image", "201"): {**IMAGE, "version": 3, "kind": "review"},
+    ("review_image", "202"): {**IMAGE, "kind": "suggestion"},
+    ("renew_queue", "200"): {"lost": []},
+    ("release_queue", "200"): {"released": 1},
+    ("take_queue", "200"): {"entries": [ENTRY], "waiting": 1},
+    ("take_image", "200"): ENTRY,
+    ("list_tokens", "200"): {"tokens": [TOKEN], "next_cursor": None},
+    ("make_token", "201"): {**TOKEN, "token": "wi_Zx4qT9…", "last_used_at": None},
+    ("list_classifiers", "200"): {"classifiers": [CLASSIFIER], "next_cursor": None},
+    ("read_classifier", "200"): WHOLE_CLASSIFIER,
+    ("change_classifier", "200"): WHOLE_CLASSIFIER,
+    ("make_one_classifier", "201"): {
+        "slug": "pets",
+        "name": "Pets",
+        "is_default": False,
+        "labels": ["cat", "dog"],
+        "live_version": None,
+        "live_model": None,
+        "work": None,
+    },
+    ("list_labels", "200"): {"labels": [LABEL], "next_cursor": None},
+    ("add_one_label", "201"): {**dict.fromkeys(LABEL, 0), "name": "Scarf", "missing": 350},
+    ("list_datasets", "200"): {"datasets": [LISTED_DATASET], "next_cursor": None},
+    ("read_dataset", "200"): {
+        **LISTED_DATASET,
+        "labels": ["Sneaker", "Ankle boot"],
+        "counts": {"train": {"Sneaker": 5400, "Ankle boot": 5400}},
+        "has_test_split": True,
+        "size_bytes": 41000000,
+        "rejected": [{"name": "Sneaker/broken.png", "reason": "This file is empty. Choose the picture again."}],
+        "rewritten_at": [],
+    },
+    ("import_dataset", "202"): {**IMPORT, "state": "queued", "done": 0, "total": 0},
+    ("list_imports", "200"): {"imports": [IMPORT], "next_cursor": None},
+    ("read_import", "200"): IMPORT,
+    ("cancel_import", "200"): {**IMPORT, "state": "cancelled", "outcome": "Cancelled. Nothing was kept."},
+    ("list_models", "200"): {"models": [LISTED_MODEL], "next_cursor": None},
+    ("read_model", "200"): WHOLE_MODEL,
+    ("promote_model", "202"): PROMOTION,
+    ("read_promotion", "200"): {
+        **PROMOTION,
+        "state": "done",
+        "outcome": "v3 is live, instead of v2.",
+        "ended_at": LATER,
+    },
+    ("roll_back_model", "200"): {**WHOLE_MODEL, "id": MODEL_BEFORE_ID, "version": 2, "history": []},
+    ("evaluate_model", "202"): EVALUATION,
+    ("read_evaluation", "200"): {**EVALUATION, "state": "done", "ended_at": LATER},
+    ("list_training_runs", "200"): {"training_runs": [LISTED_RUN], "next_cursor": None},
+    ("read_training_run", "200"): RUN_WHOLE,
+    ("start_training_run", "202"): {**RUN_WHOLE, "state": "queued", "sentence": "Waiting for its turn."},
+    ("cancel_training_run", "200"): {**RUN_WHOLE, "sentence": "Stopping: the run ends at its next step."},
+}
+"""(operation, status) → an answer."""

@@ -1,0 +1,32 @@
+"""Reads JSON bodies: what no value here can have is refused before any schema sees it."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, NoReturn
+
+from django.http import HttpRequest
+from ninja.parser import Parser
+
+
+class JsonBodies(Parser):
+    """A ValueError becomes the answer 400."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        """Neither NaN nor numbers beyond all bounds, and no NUL characters, which PostgreSQL cannot keep."""
+        text = request.body.decode()
+        if "\\u0000" in text:
+            raise ValueError("a NUL character")
+        return json.loads(text, parse_float=_finite, parse_constant=_refuse)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number beyond all bounds")
+    return number
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(name)
