@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "webapp.middleware.DatabaseAwayMiddleware",
+    "webapp.api.methods.ApiMethodsMiddleware",
     "webapp.api.errors.ApiErrorMiddleware",
 ]
 ROOT_URLCONF = "webapp.urls"

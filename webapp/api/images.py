@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Annotated, Final
 
 from django.http import HttpRequest, HttpResponse
-from ninja import File, Form, Header, Path, Query, Router, Schema
+from ninja import File, Form, Path, Query, Router, Schema
 from ninja.files import UploadedFile
 from pydantic import Field
 
@@ -21,6 +22,7 @@ from classifier.upload_requests import UploadAnswer
 from classifier.uploads import accept_upload, find_version
 from webapp import metrics
 from webapp.access import get_image, may_see_all_images, sending_owner, visible_images
+from webapp.api.answers import IdempotencyKey, json_answer
 from webapp.api.schemas import Error, ExplanationOut, ImageOut, ImagePageOut, PredictionIn, UploadOut
 from webapp.image_lists import REVIEWED, STATES, read_page, read_wish
 from webapp.sent_files import sent_file
@@ -30,6 +32,8 @@ NO_ANSWER: Final = "There is no answer to explain yet. Wait for it, then ask aga
 HEATMAP_RETRY_SECONDS: Final = "2"
 # The address without a version means another picture after the next answer.
 HEATMAP_SECONDS: Final = 60
+
+Wait = Annotated[float, Query(ge=0, le=30, description="Seconds to wait for the answers")]
 
 router = Router(tags=["images"])
 _ERRORS = {
@@ -51,9 +55,9 @@ def send_images(
     request: HttpRequest,
     file: Annotated[list[UploadedFile], File(description="1 to 100 pictures: JPEG, PNG or WebP")],
     classifier: Annotated[str | None, Form(description="A classifier's slug; default: the site's default")] = None,
-    wait: Annotated[float, Query(ge=0, le=30, description="Seconds to wait for the answers")] = 0.0,
+    wait: Wait = 0.0,
     model: Annotated[str | None, Query(description="A model version's id; default: the live one")] = None,
-    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> HttpResponse:
     """One entry per part in sending order; an error only if nothing was accepted. Repeats with the same
     Idempotency-Key get the first answer."""
@@ -71,7 +75,12 @@ def send_images(
         metrics.count_refusal(problem)
         raise
     metrics.count_upload(answer)
-    _ask_to_wait(request, answer, wait)
+    _ask_to_wait(
+        request,
+        wait,
+        [str(image.id) for image in answer.images],
+        lambda images: render_answer(answer, {str(image.id): image for image in images}),
+    )
     return HttpResponse(render_answer(answer), content_type="application/json", status=HTTPStatus.CREATED)
 
 
@@ -93,18 +102,15 @@ def render_answer(answer: UploadAnswer, fresh: dict[str, Image] | None = None) -
     return json.dumps({"images": images, "rejected": rejected}, ensure_ascii=False).encode()
 
 
-def _ask_to_wait(request: HttpRequest, answer: UploadAnswer, seconds: float) -> None:
+def _ask_to_wait(
+    request: HttpRequest, seconds: float, ids: list[str], render: Callable[[Iterable[Image]], bytes]
+) -> None:
     """Leave it to the HTTP bridge to wait without holding a thread, and to render again."""
     holder = request.META.get("whatsit.wait")
-    if not seconds or holder is None:
+    if not seconds or holder is None or request.META["REQUEST_METHOD"] == "HEAD":
         return
-    ids = [str(image.id) for image in answer.images]
-
-    def render() -> bytes:
-        rows = describable(Image.objects.filter(id__in=ids))
-        return render_answer(answer, {str(image.id): image for image in rows})
-
-    holder.image_ids, holder.seconds, holder.render = ids, seconds, render
+    holder.image_ids, holder.seconds = ids, seconds
+    holder.render = lambda: render(describable(Image.objects.filter(id__in=ids)))
 
 
 class ImageFilters(Schema):
@@ -134,25 +140,38 @@ def list_images(request: HttpRequest, filters: Query[ImageFilters]) -> HttpRespo
         limit=filters.limit,
     )
     images = [describe_image(image) for image in page.images]
-    return _json({"images": images, "next_cursor": page.next_cursor})
+    return json_answer({"images": images, "next_cursor": page.next_cursor})
 
 
 ImageId = Annotated[str, Path(description="An image's id")]
 
 
 @router.get("/images/{image_id}", response={200: ImageOut, **_ERRORS}, summary="One picture and its newest prediction")
-def read_image(request: HttpRequest, image_id: ImageId) -> HttpResponse:
-    return _json(describe_image(get_image(request, image_id)))
+def read_image(request: HttpRequest, image_id: ImageId, wait: Wait = 0.0) -> HttpResponse:
+    """With `wait` the answer comes when the prediction is there, or the time is over."""
+    return _answer_one(request, get_image(request, image_id), wait)
 
 
 @router.post("/images/{image_id}/predictions", response={202: ImageOut, **_ERRORS}, summary="Ask again")
-def ask_again(request: HttpRequest, image_id: ImageId, body: PredictionIn) -> HttpResponse:
+def ask_again(request: HttpRequest, image_id: ImageId, body: PredictionIn, wait: Wait = 0.0) -> HttpResponse:
     """By the live version or a named one; an answer which that version gave before is shown again."""
     sending_owner(request)
     image = get_image(request, image_id)
     wished = find_version(image.classifier, body.model)
     request_prediction(image=image, wished_version=wished, priority=Prediction.PERSON_WAITS)
-    return _json(describe_image(get_image(request, image_id)), status=HTTPStatus.ACCEPTED)
+    return _answer_one(request, get_image(request, image_id), wait, status=HTTPStatus.ACCEPTED)
+
+
+def _answer_one(request: HttpRequest, image: Image, wait: float, *, status: int = HTTPStatus.OK) -> HttpResponse:
+    """The image as it is, or as it is after the wait for its newest prediction."""
+    first = describe_image(image)
+    if first["state"] in {State.QUEUED, State.CLAIMED}:
+
+        def render(images: Iterable[Image]) -> bytes:
+            return json.dumps(next(map(describe_image, images), first), ensure_ascii=False).encode()
+
+        _ask_to_wait(request, wait, [first["id"]], render)
+    return json_answer(first, status=status)
 
 
 @router.get("/images/{image_id}/file", summary="The stored picture", response={200: None, **_ERRORS})
@@ -189,7 +208,7 @@ def read_heatmap_of_image(
         return _picture(png, "image/png", seconds=HEATMAP_SECONDS)
     if explanation.state == Explanation.State.FAILED:
         raise WhatsitError("malformed_request", explanation.outcome, status=HTTPStatus.UNPROCESSABLE_ENTITY)
-    answer = _json({"state": "waiting"}, status=HTTPStatus.ACCEPTED)
+    answer = json_answer({"state": "waiting"}, status=HTTPStatus.ACCEPTED)
     answer["Retry-After"] = HEATMAP_RETRY_SECONDS
     return answer
 
@@ -211,7 +230,3 @@ def _picture(data: bytes, content_type: str, *, seconds: int = 31536000) -> Http
     response["Cache-Control"] = f"private, max-age={seconds}, immutable"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response
-
-
-def _json(body: object, *, status: int = HTTPStatus.OK) -> HttpResponse:
-    return HttpResponse(json.dumps(body, ensure_ascii=False).encode(), content_type="application/json", status=status)
