@@ -33,7 +33,7 @@ _PAUSE_AFTER_SECONDS = 1.0
 _COMMITTED_SECONDS = 5.0
 
 
-class KafkaBroker:
+class KafkaClient:
     """See BrokerClient."""
 
     def __init__(self, options: GatewayOptions) -> None:
