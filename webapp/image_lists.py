@@ -18,6 +18,7 @@ from classifier.errors import Refused
 from classifier.identifiers import parse_id
 from classifier.models import Image, Label, Prediction
 from classifier.page_cursors import read_cursor, write_cursor
+from webapp.query_values import read_share
 
 State = Prediction.State
 STATES: Final[dict[str, Q]] = {
@@ -72,7 +73,7 @@ def read_wish(given: Mapping[str, Any]) -> ImageWish:
     _check_word("state", words["state"], STATES)
     _check_word("reviewed", words["reviewed"], REVIEWED)
     _check_word("source", words["source"], Image.Source.values)
-    _read_share(words["min_confidence"])
+    _read_lowest(words["min_confidence"])
     return ImageWish(**words)
 
 
@@ -127,7 +128,7 @@ def _conditions_on_answer(wish: ImageWish) -> Q:
     if wish.model:
         identifier = parse_id(wish.model)
         chosen &= Q(model_version=identifier) if identifier else Q(pk__in=[])
-    if share := _read_share(wish.min_confidence):
+    if share := _read_lowest(wish.min_confidence):
         chosen &= Q(confidence__gte=share)
     return chosen
 
@@ -159,13 +160,5 @@ def _check_word(name: str, value: str, known: Iterable[str]) -> None:
         raise Refused("malformed_request", f"The filter “{name}” is one of: {', '.join(known)}.")
 
 
-def _read_share(text: str) -> float | None:
-    if not text:
-        return None
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise Refused("malformed_request", "The lowest confidence is a share from 0 to 1, such as 0.9.")
-    return share
+def _read_lowest(text: str) -> float | None:
+    return read_share(text, what="lowest confidence", such_as="0.9")

@@ -11,7 +11,8 @@ from django.utils.dateparse import parse_date
 from classifier.errors import Refused
 from classifier.identifiers import parse_id
 from classifier.models import Image
-from classifier.review_queue import QueueFilter
+from classifier.queue_filters import QueueFilter
+from webapp.query_values import read_share
 
 NAMES: Final = ("label", "max_confidence", "since", "model", "source")
 
@@ -26,23 +27,11 @@ def read_filter(values: Mapping[str, str]) -> QueueFilter:
         raise Refused("malformed_request", "The model is the id of a model version.")
     return QueueFilter(
         label=given["label"].replace("\x00", ""),
-        most_confidence=_read_share(given["max_confidence"]),
+        most_confidence=read_share(given["max_confidence"], what="highest confidence", such_as="0.7"),
         since=_read_day(given["since"]),
         version=version,
         source=given["source"],
     )
-
-
-def _read_share(text: str) -> float | None:
-    if not text:
-        return None
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise Refused("malformed_request", "The highest confidence is a share from 0 to 1, such as 0.7.")
-    return share
 
 
 def _read_day(text: str) -> datetime | None:

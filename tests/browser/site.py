@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.stack import ROOT, free_port
@@ -64,12 +66,28 @@ class Site:
 
     def kill_part(self, words: str) -> None:
         """End one part as a crash would: the process whose command line holds these words."""
+        os.kill(self._find_part(words)[0], signal.SIGKILL)
+
+    @contextmanager
+    def pause_part(self, words: str) -> Iterator[None]:
+        """Hold every process whose command line holds these words for the length of the block."""
+        parts = self._find_part(words)
+        for number in parts:
+            os.kill(number, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for number in parts:
+                os.kill(number, signal.SIGCONT)
+
+    def _find_part(self, words: str) -> list[int]:
+        found = []
         for number in self._family():
             command = Path(f"/proc/{number}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             if words in command:
-                os.kill(number, signal.SIGKILL)
-                return
-        raise AssertionError(f"no part runs {words!r}")
+                found.append(number)
+        assert found, f"no part runs {words!r}"
+        return found
 
     def _family(self) -> list[int]:
         """Every process below `up`, by asking the kernel for each one's parent."""

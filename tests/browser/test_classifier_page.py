@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.classifier_page import draw_shapes, log_in
 from tests.browser.site import Site
 from tests.dataset_makers import zip_folder
+from tests.stack import await_that
 
 IMPORT_MS = 60_000
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
@@ -64,6 +66,11 @@ def bring_folder(page: Page, site: Site, name: str, folder: Path) -> None:
     page.get_by_role("button", name="Import the pictures").click()
 
 
+def has_begun(site: Site) -> bool:
+    with sqlite3.connect(site.folder / "db.sqlite3") as database:
+        return bool(database.execute("SELECT 1 FROM classifier_importjob WHERE done_count > 0").fetchone())
+
+
 def serious_findings(page: Page) -> list[str]:
     result: dict[str, Any] = Axe().run(page).response
     return [
@@ -79,8 +86,11 @@ def test_a_folder_becomes_a_classifier_while_its_progress_is_seen(page: Page, si
     bring_folder(page, site, "Many shapes?", folder)
     page.wait_for_url("**/classifiers/many-shapes/", timeout=IMPORT_MS)
     expect(page.get_by_role("heading", level=1)).to_have_text("Many shapes?")
-    expect(page.locator("#imports")).to_contain_text(re.compile(r"[1-9][\d,]* of 4,200 pictures"), timeout=IMPORT_MS)
-    assert 0 < page.locator("#imports progress").evaluate("(progress) => progress.position") <= 1
+    await_that(lambda: has_begun(site), IMPORT_MS / 1000, "the first pictures are packed")
+    with site.pause_part("worker -Q default"):
+        words = re.compile(r"[1-9][\d,]* of 4,200 pictures")
+        expect(page.locator("#imports")).to_contain_text(words, timeout=IMPORT_MS)
+        assert 0 < page.locator("#imports progress").evaluate("(progress) => progress.position") <= 1
     datasets = page.locator("#datasets")
     expect(datasets).to_contain_text("4,200 pictures", timeout=IMPORT_MS)
     expect(datasets).to_contain_text("1 file could not be used")

@@ -1,5 +1,6 @@
 /** Sends a ZIP in parts and then asks for its import. Knows nothing of forms and fields. */
 import { csrfToken, pageData } from "./page-data.js";
+import { parseJson, randomId } from "./plain-data.js";
 import { refusalFor } from "./words.js";
 
 const TRIES = 4;
@@ -85,7 +86,7 @@ function put(address, part, onProgress, signal) {
       if (request.status === 204) {
         resolve();
       } else {
-        reject(new SendProblem(sentenceIn(parse(request.responseText), request.status), request.status >= 500));
+        reject(new SendProblem(sentenceIn(parseJson(request.responseText), request.status), request.status >= 500));
       }
     });
     request.addEventListener("error", fail);
@@ -97,23 +98,6 @@ function put(address, part, onProgress, signal) {
     request.setRequestHeader("X-CSRFToken", csrfToken());
     request.send(part);
   }).finally(() => signal.removeEventListener("abort", stop));
-}
-
-/** A random UUID; `crypto.randomUUID` exists in secure contexts only, and a site on the LAN may be plain http. */
-function randomId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const digits = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-}
-
-function parse(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }
 
 function sentenceIn(body, status) {

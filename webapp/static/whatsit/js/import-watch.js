@@ -1,5 +1,5 @@
 /** Moves the progress of imports: a socket brings it, asking brings what the socket missed. */
-import ReconnectingSocket from "../../vendor/partysocket/ws.js";
+import { openSocket } from "./live-socket.js";
 import { pageData } from "./page-data.js";
 
 const POLL_MS = 30_000;
@@ -13,14 +13,7 @@ export class ImportWatch {
     this.onEnd = onEnd;
     this.isConnected = false;
     this.pollTimer = null;
-    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    this.socket = new ReconnectingSocket(`${scheme}//${location.host}${pageData.live_path}`, [], {
-      minReconnectionDelay: 500 + Math.random() * 1500,
-      maxReconnectionDelay: 20_000 + Math.random() * 10_000,
-    });
-    this.socket.addEventListener("message", ({ data }) => this.read(data));
-    this.socket.addEventListener("open", () => this.setConnected(true));
-    this.socket.addEventListener("close", () => this.setConnected(false));
+    openSocket("", { onMessage: (message) => this.read(message), onConnection: (isConnected) => this.setConnected(isConnected) });
     document.addEventListener("visibilitychange", () => this.poll());
     this.schedulePoll();
   }
@@ -30,8 +23,7 @@ export class ImportWatch {
     this.poll();
   }
 
-  read(data) {
-    const message = JSON.parse(data);
+  read(message) {
     if (message.type === "import") {
       this.show(message);
     }

@@ -1,4 +1,5 @@
 /** One file on its way to an answer: where it stands, and the few facts about that. */
+import { randomId } from "./plain-data.js";
 
 /** Before the site has it. Afterwards `image.state` tells: queued, claimed, done or failed. */
 export const Stage = Object.freeze({
@@ -20,7 +21,7 @@ export function newItem(file, classifier) {
     name: file.name || "Pasted picture",
     file,
     classifier,
-    key: randomKey(),
+    key: randomId(),
     stage: Stage.WAITING,
     blob: null,
     thumbnail: null,
@@ -60,10 +61,4 @@ export function isAwaitingAnswer(item) {
 
 export function isTrouble(item) {
   return [Stage.UNSENT, Stage.REFUSED].includes(item.stage) || item.image?.state === "failed";
-}
-
-/** Works on plain-HTTP pages of a local network too, where crypto.randomUUID does not exist. */
-function randomKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,6 +1,7 @@
 /** A socket to our own site that connects again by itself, with patience that grows. */
 import ReconnectingSocket from "../../vendor/partysocket/ws.js";
 import { pageData } from "./page-data.js";
+import { parseJson } from "./plain-data.js";
 
 /**
  * @param {string} query "" or "?training=…"
@@ -15,7 +16,7 @@ export function openSocket(query, { onMessage, onConnection }) {
     connectionTimeout: 8_000,
   });
   socket.addEventListener("message", ({ data }) => {
-    const message = parse(data);
+    const message = parseJson(data);
     if (message) {
       onMessage(message);
     }
@@ -32,12 +33,4 @@ export function wakeSocket(socket) {
   }
   socket.reconnect();
   return false;
-}
-
-function parse(data) {
-  try {
-    return JSON.parse(data);
-  } catch {
-    return null;
-  }
 }

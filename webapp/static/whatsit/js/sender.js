@@ -1,5 +1,6 @@
 /** One request: a picture goes out, an outcome comes back. Knows nothing of queues and cards. */
 import { csrfToken, pageData } from "./page-data.js";
+import { parseJson } from "./plain-data.js";
 import { refusalFor } from "./words.js";
 
 const STALLED_MS = 120_000;
@@ -56,7 +57,7 @@ function setCsrfToken(set) {
 }
 
 function readOutcome(request) {
-  const body = parse(request.responseText);
+  const body = parseJson(request.responseText);
   if (request.status === 201 || request.status === 200) {
     const [image] = body?.images ?? [];
     return image ? { kind: "accepted", image } : { kind: "refused", sentence: sentenceIn(body, request.status) };
@@ -66,14 +67,6 @@ function readOutcome(request) {
     return { kind: "busy", seconds: retryAfter(request.getResponseHeader("Retry-After")), sentence };
   }
   return { kind: request.status >= 500 ? "broken" : "refused", sentence };
-}
-
-function parse(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }
 
 function sentenceIn(body, status) {
