@@ -11,7 +11,7 @@ from django.urls import reverse
 from classifier.classifiers import find_classifier
 from classifier.errors import Refused
 from classifier.models import Classifier
-from classifier.review_queue import QueueFilter
+from classifier.queue_filters import QueueFilter
 from webapp.review_filters import NAMES, read_filter
 
 GRID = "grid"

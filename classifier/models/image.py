@@ -81,7 +81,7 @@ class Image(models.Model):
             models.Index(fields=["owner", "-id"], name="image_owner_newest"),
             models.Index(fields=["classifier", "-id"], name="image_classifier_newest"),
             models.Index(
-                fields=["classifier", "-usefulness"],
+                fields=["classifier", "-usefulness", "source"],
                 condition=Q(usefulness__isnull=False),
                 name="image_review_queue",
             ),

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from classifier.audit import forget_shares
 from classifier.models import Classifier, Image
-from classifier.review_queue import QueueFilter, count_waiting, release_images, take_entries
+from classifier.queue_filters import QueueFilter
+from classifier.review_queue import count_waiting, release_images, take_entries
 from classifier.reviews import ReviewWish, record_review
 from classifier.suggestions import suggest_label
 from tests.review_makers import answer_all, reviewer
