@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from collections.abc import Callable, Iterator, Sequence
+from time import monotonic, sleep
 from typing import Final
 from uuid import UUID
 
@@ -41,7 +41,7 @@ def claim_patiently(*, batch_id: UUID, say: Say) -> ClaimedBatch:
     say(SILENT)
     first_seen = find_lease(batch_id)
     while batch is None:
-        time.sleep(PAUSE_SECONDS)
+        sleep(PAUSE_SECONDS)
         batch = claim_batch(batch_id=batch_id, worker=worker)
         lease = find_lease(batch_id)
         if lease is None:
@@ -84,7 +84,7 @@ def run_batch(
                 shown += len(results)
             watch.look(is_moving=settled or bool(results))
             if not (settled or results):
-                time.sleep(PAUSE_SECONDS)
+                sleep(PAUSE_SECONDS)
     finish_batch(batch)
 
 
@@ -93,12 +93,12 @@ class _Watch:
 
     def __init__(self, batch: ClaimedBatch, say: Say) -> None:
         self._batch, self._say = batch, say
-        self._kept = self._moved = time.monotonic()
+        self._kept = self._moved = monotonic()
         self._has_said = False
 
     def look(self, *, is_moving: bool) -> None:
         """Raises Conflict where the batch is no longer ours."""
-        now = time.monotonic()
+        now = monotonic()
         if now - self._kept >= KEEP_SECONDS:
             keep_batch(self._batch)
             self._kept = now

@@ -22,6 +22,7 @@ from classifier.deletions import Asker, delete_rows
 from classifier.errors import StorageUnavailable
 from classifier.models import BatchJob, Classifier, Deletion, Prediction
 from classifier.upload_requests import UploadAnswer
+from classifier.uploads import accept_upload
 from tests.batch_makers import answer_waiting, write_pictures
 
 pytestmark = pytest.mark.django_db
@@ -93,7 +94,7 @@ def run(
     """All results of a batch over a folder whose pictures are answered at every pause."""
     results: list[BatchResult] = []
     batch = start(pets, batch_running.find_files([open_place(str(folder))]), [str(folder)])
-    monkeypatch.setattr(batch_running.time, "sleep", lambda seconds: answer_waiting(pets))
+    monkeypatch.setattr("classifier.batch_running.sleep", lambda seconds: answer_waiting(pets))
     batch_running.run_batch(
         batch=batch,
         wish=Wish("pets", None, [open_place(str(folder))]),
@@ -109,7 +110,7 @@ def test_no_more_files_than_allowed_are_ahead_of_the_answers(
     pets: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting: list[int] = []
-    real = batch_running.read_ended
+    real = read_ended
 
     def look(batch: ClaimedBatch, *, first: int, sent: int) -> list[BatchResult]:
         waiting.append(sent - first)
@@ -161,7 +162,7 @@ def test_trouble_with_the_storage_that_passes_is_waited_out(
     pets: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     troubles = iter([StorageUnavailable(), StorageUnavailable()])
-    real = batch_sending.accept_upload
+    real = accept_upload
 
     def accept(**request: Any) -> UploadAnswer:
         if trouble := next(troubles, None):

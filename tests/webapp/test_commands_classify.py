@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from classifier import batch_running
-from classifier.batch_jobs import claim_batch
+from classifier.batch_jobs import claim_batch, keep_batch
 from classifier.models import BatchItem, BatchJob, Classifier, Image, Prediction
 from tests.batch_makers import answer_waiting, write_pictures
 from tests.row_makers import make_version
@@ -28,7 +28,7 @@ def in_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def worker(pets: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_running.time, "sleep", lambda seconds: answer_waiting(pets))
+    monkeypatch.setattr("classifier.batch_running.sleep", lambda seconds: answer_waiting(pets))
 
 
 def run(*words: str | Path) -> tuple[str, str]:
@@ -89,7 +89,7 @@ def test_an_interrupted_batch_goes_on_and_its_output_is_whole(
         answer_waiting(pets)
 
     with monkeypatch.context() as patch:
-        patch.setattr(batch_running.time, "sleep", interrupted_pause)
+        patch.setattr("classifier.batch_running.sleep", interrupted_pause)
         with pytest.raises(CommandError, match=r"Stopped after 32 of 70 files. The same command goes on") as raised:
             run("pets", folder, "--limit-waiting", "32", "--csv", tmp_path / "out.csv")
     assert raised.value.returncode == 130
@@ -146,7 +146,7 @@ def test_a_named_version_answers(tmp_path: Path, pets: Classifier, monkeypatch: 
         asked.extend(Prediction.objects.values_list("wished_version__number", flat=True))
         answer_waiting(pets)
 
-    monkeypatch.setattr(batch_running.time, "sleep", note)
+    monkeypatch.setattr("classifier.batch_running.sleep", note)
     run("pets", write_pictures(tmp_path / "p", 1), "--model", "2")
     assert asked == [2]
 
@@ -160,7 +160,7 @@ def test_a_batch_in_living_hands_is_left_to_them(tmp_path: Path, monkeypatch: py
     job = BatchJob.objects.get()
     theirs = claim_batch(batch_id=job.id, worker="elsewhere")
     assert theirs
-    monkeypatch.setattr(batch_running.time, "sleep", lambda seconds: batch_running.keep_batch(theirs))
+    monkeypatch.setattr("classifier.batch_running.sleep", lambda seconds: keep_batch(theirs))
     with pytest.raises(CommandError, match="Another process is working on this batch"):
         run("pets", folder)
 
@@ -175,7 +175,7 @@ def test_it_says_that_no_worker_runs_and_waits(
         if next(pauses) == 4:
             answer_waiting(pets)
 
-    monkeypatch.setattr(batch_running.time, "sleep", late)
+    monkeypatch.setattr("classifier.batch_running.sleep", late)
     out, err = run("pets", write_pictures(tmp_path / "p", 1))
     assert err.count("No gpu worker is running") == 1
     assert "cat" in out
