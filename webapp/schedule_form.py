@@ -120,16 +120,16 @@ def explain_policies(classifier: Classifier) -> dict[str, str]:
     for_margin = pictures_to_rule_out_loss(margin, LEAST_DISCORDANT)
     return {
         GatePolicy.NO_HARM: (
-            "It goes live when it gets at least as many kept-aside pictures right as the live one, and no single label "
+            "It goes live when it gets at least as many holdout pictures right as the live one, and no single label "
             "or its confidence got clearly worse. Right for most; works with few pictures."
         ),
         GatePolicy.BETTER: (
             "It goes live only when the gain cannot be luck (p < 0.05). To prove a gain of one point takes about "
-            f"{for_gain:,} kept-aside pictures; this classifier has {have:,}."
+            f"{for_gain:,} holdout pictures; this classifier has {have:,}."
         ),
         GatePolicy.NOT_WORSE: (
             "It goes live when it is surely not worse by more than the margin below. For a margin of "
-            f"{percent(margin)} that takes about {for_margin:,} kept-aside pictures; this classifier has {have:,}."
+            f"{percent(margin)} that takes about {for_margin:,} holdout pictures; this classifier has {have:,}."
         ),
     }
 

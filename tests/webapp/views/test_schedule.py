@@ -118,8 +118,8 @@ def test_the_form_shows_what_is_stored(pets: Classifier, owner: Client) -> None:
 def test_each_policy_says_how_many_pictures_it_needs_and_there_are(pets: Classifier, owner: Client) -> None:
     Dataset.objects.create(classifier=pets, name="one", digest="1" * 64, counts={"holdout": {"cat": 120, "dog": 80}})
     page = words(owner.get(ADDRESS).content)
-    assert "To prove a gain of one point takes about 3,923 kept-aside pictures; this classifier has 200." in page
-    assert "For a margin of 1.0 % that takes about 3,092 kept-aside pictures; this classifier has 200." in page
+    assert "To prove a gain of one point takes about 3,923 holdout pictures; this classifier has 200." in page
+    assert "For a margin of 1.0 % that takes about 3,092 holdout pictures; this classifier has 200." in page
 
 
 def test_the_last_outcome_stands_there_with_its_time(pets: Classifier, owner: Client) -> None:
