@@ -18,6 +18,7 @@ from classifier.environment import (
     read_text,
     secret_from_file_or_new,
 )
+from classifier.limit_settings import read_limits
 from classifier.log_settings import logging_configuration
 from classifier.redis_settings import redis_address, redis_database
 from classifier.storage_settings import storage_configuration
@@ -66,6 +67,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "webapp.middleware.DatabaseAwayMiddleware",
     "webapp.api.methods.ApiMethodsMiddleware",
+    "webapp.rate_limits.RateLimitMiddleware",
     "webapp.api.errors.ApiErrorMiddleware",
 ]
 ROOT_URLCONF = "webapp.urls"
@@ -93,11 +95,12 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Redis: queue, live messages and cache in databases of their own.
+# Redis: queue, live messages, cache and counted requests in databases of their own.
 REDIS_URL = read_secret("REDIS_URL") or redis_address(VAR_DIR / "redis-url")
 CELERY_BROKER_URL = redis_database(REDIS_URL, 0)
 LIVE_REDIS_URL = redis_database(REDIS_URL, 1)
 CACHE_REDIS_URL = redis_database(REDIS_URL, 2)
+LIMIT_REDIS_URL = redis_database(REDIS_URL, 3)
 CHANNEL_LAYERS = {
     # Receivers wait for ever on an idle socket (redis-py's own read timeout would break the blocking pop) …
     "default": {
@@ -142,6 +145,8 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 SOCKET_RIGHTS_SECONDS = read_seconds("SOCKET_RIGHTS_SECONDS", 60.0)
 SOCKET_LIFE_SECONDS = read_seconds("SOCKET_LIFE_SECONDS", 12 * 3600.0)
 ANONYMOUS_UPLOADS = read_flag("ANONYMOUS_UPLOADS", not PRODUCTION)
+# What one caller may ask for (webapp/rate_limits.py)
+LIMITS = read_limits(production=PRODUCTION)
 
 # What is deleted, by people and by age (classifier/deletions.py, classifier/retention.py)
 RETENTION_DAYS = read_integer("RETENTION_DAYS", 0, high=36_500)
@@ -229,6 +234,7 @@ GATEWAY_REMEMBER_SECONDS = read_seconds("GATEWAY_REMEMBER_SECONDS", 7 * 86400.0)
 GATEWAY_METRICS_HOST = read_text("GATEWAY_METRICS_HOST", "127.0.0.1")
 GATEWAY_METRICS_PORT = read_integer("GATEWAY_METRICS_PORT", 0, high=65_535)
 GATEWAY_NATS_URL = read_secret("GATEWAY_NATS_URL") or "nats://127.0.0.1:4222"
+GATEWAY_NATS_CREDENTIALS = read_text("GATEWAY_NATS_CREDENTIALS", "")
 GATEWAY_NATS_DURABLE = read_text("GATEWAY_NATS_DURABLE", f"{GATEWAY_REQUEST_TOPIC}.durable")
 GATEWAY_KAFKA_SERVERS = read_text("GATEWAY_KAFKA_SERVERS", "127.0.0.1:9092")
 GATEWAY_KAFKA_PROPERTIES = read_text("GATEWAY_KAFKA_PROPERTIES", "")

@@ -87,11 +87,10 @@ def test_a_nonsense_value_stops_the_start_with_its_name(name: str, value: str, t
     assert name in done.stderr.splitlines()[-1]
 
 
-def test_the_redis_databases_of_queue_live_messages_and_cache_differ(tmp_path: Path) -> None:
-    found = read(
-        tmp_path, "CELERY_BROKER_URL", "LIVE_REDIS_URL", "CACHE_REDIS_URL", REDIS_URL="redis://:pw@host:7000/4"
-    )
-    assert list(found.values()) == [f"redis://:pw@host:7000/{number}" for number in (4, 5, 6)]
+def test_queue_live_messages_cache_and_counters_have_redis_databases_of_their_own(tmp_path: Path) -> None:
+    names = ("CELERY_BROKER_URL", "LIVE_REDIS_URL", "CACHE_REDIS_URL", "LIMIT_REDIS_URL")
+    found = read(tmp_path, *names, REDIS_URL="redis://:pw@host:7000/4")
+    assert list(found.values()) == [f"redis://:pw@host:7000/{number}" for number in (4, 5, 6, 7)]
 
 
 def test_the_address_of_the_embedded_redis_is_read_from_its_file(tmp_path: Path) -> None:

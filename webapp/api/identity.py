@@ -11,8 +11,10 @@ from classifier.api_tokens import acting_user, find_token, note_use
 from classifier.errors import NotAllowed, Refused
 from classifier.owners import Owner
 from webapp.access import asking_owner
+from webapp.rate_limits import charge_call, charge_later
 
 _SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
+_UPLOADS: Final = "/api/v1/images"
 _NOT_USABLE: Final = "This token is unknown, revoked or expired. Make a new one on the page /tokens/."
 
 
@@ -29,9 +31,29 @@ _check = _CsrfCheck(_no_view)
 
 
 def identify(request: HttpRequest) -> Owner:
-    """Ninja's auth callable: the owner of what this call makes. Raises NotAllowed (401 or 403)."""
+    """Ninja's auth callable: the owner of what this call makes; the call is counted.
+
+    Raises NotAllowed (401 or 403), Refused (429).
+    """
     if "%00" in request.META.get("QUERY_STRING", ""):
         raise Refused("malformed_request", "This address holds a NUL character, which no value here can have.")
+    try:
+        owner = _owner(request)
+    except NotAllowed:
+        charge_call(request, None)
+        raise
+    if _brings_pictures(request):
+        charge_later(request, owner)
+    else:
+        charge_call(request, owner)
+    return owner
+
+
+def _brings_pictures(request: HttpRequest) -> bool:
+    return request.method == "POST" and request.path_info == _UPLOADS
+
+
+def _owner(request: HttpRequest) -> Owner:
     text = _bearer(request)
     if text is not None:
         _act_through(request, text)

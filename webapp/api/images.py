@@ -25,6 +25,7 @@ from webapp.access import get_image, may_see_all_images, sending_owner, visible_
 from webapp.api.answers import IdempotencyKey, json_answer
 from webapp.api.schemas import Error, ExplanationOut, ImageOut, ImagePageOut, PredictionIn, UploadOut
 from webapp.image_lists import REVIEWED, STATES, read_page, read_wish
+from webapp.rate_limits import charge_call
 from webapp.sent_files import sent_file
 
 State = Prediction.State
@@ -62,9 +63,11 @@ def send_images(
     """One entry per part in sending order; an error only if nothing was accepted. Repeats with the same
     Idempotency-Key get the first answer."""
     try:
+        owner = sending_owner(request)
+        charge_call(request, owner, pictures=len(file))
         answer = accept_upload(
             files=[sent_file(part) for part in file],
-            owner=sending_owner(request),
+            owner=owner,
             source=upload_source(request),
             priority=Prediction.PERSON_WAITS if upload_source(request) == Image.Source.PAGE else Prediction.PROGRAM,
             classifier_slug=classifier,

@@ -28,7 +28,7 @@ class PrivateRedis:
 
     @property
     def url(self) -> str:
-        """The address without a database number: readers choose /0 broker, /1 channel layer, /2 cache."""
+        """The address without a database number: readers choose /0 broker, /1 channel layer, /2 cache, /3 counters."""
         return f"redis://:{self.password}@127.0.0.1:{self.port}"
 
     @property
@@ -39,7 +39,7 @@ class PrivateRedis:
             "bind 127.0.0.1",
             f"port {self.port}",
             f"requirepass {self.password}",
-            "databases 3",
+            "databases 4",
             'save ""',
             "appendonly no",
             f"maxmemory {MEMORY_LIMIT}",

@@ -21,6 +21,7 @@ from classifier.uploads import accept_upload
 from webapp import metrics
 from webapp.access import asking_owner
 from webapp.own_words import read_newest_words
+from webapp.rate_limits import charge_call
 from webapp.sent_files import sent_file
 from webapp.views.sent_images import describe_sent_images
 
@@ -94,9 +95,11 @@ def _accept(request: HttpRequest) -> UploadAnswer:
     parts = request.FILES.getlist("file")
     if not parts:
         raise Refused("malformed_request", "Choose at least one picture first.")
+    owner = asking_owner(request)
+    charge_call(request, owner, pictures=len(parts))
     return accept_upload(
         files=[sent_file(part) for part in parts],
-        owner=asking_owner(request),
+        owner=owner,
         source=Image.Source.PAGE,
         priority=Prediction.PERSON_WAITS,
         classifier_slug=request.POST.get("classifier") or None,
