@@ -71,7 +71,7 @@ def test_a_command_keeps_its_own_options() -> None:
     assert (request.kind, request.classifier, request.options) == ("train", "pets", {"epochs": 3, "batch_size": 16})
 
 
-BAD = {
+BAD: dict[str, tuple[bytes | dict[str, Any], str]] = {
     "no JSON": (b'{"id": "a", ', "no valid JSON"),
     "not base64": ({"id": "a", "image_base64": "§§"}, "not base64"),
     "no picture": ({"id": "a"}, "either"),
