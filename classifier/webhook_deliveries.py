@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import zip_longest
 from typing import Any, Final
 from uuid import UUID
 
@@ -72,11 +73,11 @@ def claim_deliveries(*, worker: str, free: int, busy: Mapping[UUID, int], share:
     One that fails just now has one at most. `busy` says how many each has already. A webhook whose person lost the
     right is stopped here.
     """
-    quotas = _share_out(_find_due_webhooks(), free, busy, share) if free > 0 else {}
-    if not quotas:
+    webhooks = _find_due_webhooks() if free > 0 else []
+    if not webhooks:
         return []
     with write_transaction():
-        ids = [each for webhook_id, count in quotas.items() for each in _lock_due(webhook_id, count)]
+        ids = _choose(webhooks, free, busy, share)
         WebhookDelivery.objects.filter(_is_due(), id__in=ids).update(
             worker=worker[:120], claim=F("claim") + 1, lease_until=moments_from_now(settings.WEBHOOK_LEASE_SECONDS)
         )
@@ -152,18 +153,13 @@ def _find_due_webhooks() -> list[Webhook]:
     return found
 
 
-def _share_out(webhooks: Sequence[Webhook], free: int, busy: Mapping[UUID, int], share: int) -> dict[UUID, int]:
-    """How many each may have now: in turns, those with the least in hand first."""
-    room = {
-        webhook.id: (1 if webhook.failing_since else share) - busy.get(webhook.id, 0)
-        for webhook in sorted(webhooks, key=lambda each: busy.get(each.id, 0))
-    }
-    quotas: Counter[UUID] = Counter()
-    while free > 0 and (hungry := [each for each, count in room.items() if count > quotas[each]]):
-        for webhook_id in hungry[:free]:
-            quotas[webhook_id] += 1
-        free -= len(hungry[:free])
-    return dict(quotas)
+def _choose(webhooks: Sequence[Webhook], free: int, busy: Mapping[UUID, int], share: int) -> list[UUID]:
+    """One of each webhook in turns, beginning with those that have the least in hand, until no place is free."""
+    queues = []
+    for webhook in sorted(webhooks, key=lambda each: busy.get(each.id, 0)):
+        room = (1 if webhook.failing_since else share) - busy.get(webhook.id, 0)
+        queues.append(_lock_due(webhook.id, min(room, free)) if room > 0 else [])
+    return [each for turn in zip_longest(*queues) for each in turn if each is not None][:free]
 
 
 def _lock_due(webhook_id: UUID, limit: int) -> list[UUID]:

@@ -113,9 +113,11 @@ def send_test(*, webhook: Webhook) -> WebhookDelivery:
     slug = webhook.classifier.slug if webhook.classifier else ""
     message = Message(str(new_id()), slug, {"text": "This is a test. Nothing happened."})
     delivery = make_delivery(webhook.id, Event.PING, message, timezone.now())
+    delivery.available_at = Now()  # of clocks, only the database's counts
     with write_transaction():
         delivery.save(force_insert=True)
         ring_webhooks()
+    delivery.refresh_from_db()
     return delivery
 
 

@@ -50,8 +50,10 @@ class WebhookLoop(PollingThread):
             if not self._stopping.is_set():
                 self._send_due()
             if not self._sending:
-                return
+                break
             self._bell.wait(settings.WEBHOOK_POLL_SECONDS)
+        if self._stopping.is_set():
+            self._bell.set()  # it was rung for the stop, and cleared above
 
     def _send_due(self) -> None:
         latest_start = time.monotonic() + settings.WEBHOOK_LEASE_SECONDS - settings.WEBHOOK_ANSWER_SECONDS

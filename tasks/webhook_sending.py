@@ -60,15 +60,16 @@ class _CheckedConnection(HTTPConnection):
         self.default_port = 443 if target.is_secure else 80
         self._target = target
         self._machines = machines[:_MACHINES_TRIED]
+        self._spoken_over: socket.socket | None = None  # `sock` is given up as soon as the answer begins
         self.is_cut = False
 
     def cut(self) -> None:
         """A socket's own timeout begins anew with every byte; this does not."""
         self.is_cut = True
-        if self.sock is not None:
+        if self._spoken_over is not None:
             with suppress(OSError):  # closed meanwhile
                 # Not the TLS socket's own method, which would take its state from under the reader.
-                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+                socket.socket.shutdown(self._spoken_over, socket.SHUT_RDWR)
 
     def connect(self) -> None:
         """To the first machine that answers within WEBHOOK_CONNECT_SECONDS for all of them. Raises OSError."""
@@ -81,14 +82,15 @@ class _CheckedConnection(HTTPConnection):
             except OSError:
                 if number + 1 == len(self._machines):
                     raise
-        if self.is_cut:
-            raise TimeoutError
         self.sock.settimeout(settings.WEBHOOK_ANSWER_SECONDS)
         if self._target.is_secure:
-            # Two steps: the deadline's thread must know the socket while the handshake goes on.
-            context = _secure_context()
+            # In two steps: the handshake, too, must be one that can be cut.
             name = self._target.host
-            self.sock = context.wrap_socket(self.sock, server_hostname=name, do_handshake_on_connect=False)
+            self.sock = _secure_context().wrap_socket(self.sock, server_hostname=name, do_handshake_on_connect=False)
+        self._spoken_over = self.sock
+        if self.is_cut:
+            raise TimeoutError
+        if isinstance(self.sock, ssl.SSLSocket):
             self.sock.do_handshake()
 
 
@@ -102,10 +104,12 @@ def _post(target: Target, machines: Sequence[Machine], delivery: ClaimedDelivery
     try:
         connection.connect()
         connection.request("POST", target.path, body, _headers(delivery, body))
-        response = connection.getresponse()
-        with suppress(OSError, HTTPException):  # answered is answered; the rest is read so that it can be sent
-            response.read(READ_BYTES)
-        return response.status
+        with connection.getresponse() as response:
+            if connection.is_cut:  # amid the headers, which end like any others then
+                raise TimeoutError
+            with suppress(OSError, HTTPException):  # answered is answered; the rest is read so that it can be sent
+                response.read(READ_BYTES)
+            return response.status
     except (OSError, HTTPException) as problem:
         raise UndeliverableError(_explain(problem, target, is_cut=connection.is_cut)) from problem
     finally:

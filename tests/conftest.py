@@ -20,7 +20,7 @@ import pytest  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.test import override_settings  # noqa: E402
 
-pytest_plugins = ["tests.row_makers"]
+pytest_plugins = ["tests.row_makers", "tests.webhook_receiver"]
 
 
 @pytest.fixture(autouse=True)

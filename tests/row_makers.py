@@ -46,6 +46,7 @@ def rings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("classifier.doorbell.doorbell.ring", lambda: heard.append("ring"))
     monkeypatch.setattr("classifier.model_registry.ring_by_name", lambda task, arguments: heard.append(task))
     monkeypatch.setattr("classifier.promotion_requests.ring_by_name", lambda task, arguments, queue: heard.append(task))
+    monkeypatch.setattr("classifier.webhook_events.webhook_bell.ring", lambda: heard.append("webhooks"))
     monkeypatch.setattr("classifier.model_registry.live_sender.send", lambda events: None)
     return heard
 
