@@ -10,15 +10,11 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-from uuid import UUID
-
-from classifier.models import AuditDraw, Classifier
+from typing import Final
 
 FEWEST: Final = 30
 RESAMPLES: Final = 1000
 _LOW, _HIGH = 0.025, 0.975
-_ROWS_READ: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +68,6 @@ def estimate_accuracy(rows: Sequence[Drawn], *, seed: int = 0, resamples: int = 
         outcomes[int(_LOW * resamples)],
         outcomes[min(resamples - 1, int(_HIGH * resamples))],
     )
-
-
-def read_draws(
-    *, classifier: Classifier, version_id: UUID | None = None, since: Any = None, label_id: UUID | None = None
-) -> list[Drawn]:
-    """The newest draws of a classifier, of one version, label or time."""
-    conditions = {"model_version_id": version_id, "drawn_at__gte": since, "label_id": label_id}
-    rows = AuditDraw.objects.filter(
-        classifier=classifier, **{name: value for name, value in conditions.items() if value is not None}
-    ).order_by("-id")
-    found = rows.values_list("stratum", "probability", "label_id", "answer_id")[:_ROWS_READ]
-    return [
-        Drawn(stratum, probability, None if answer is None else answer == label)
-        for stratum, probability, label, answer in found
-    ]
 
 
 def _count_cells(rows: Iterable[Drawn]) -> dict[tuple[str, float], tuple[int, int]]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from django.core.cache import cache
+from django.utils import timezone
 
 from classifier.drift import FEWEST as FEWEST_A_WEEK
 from classifier.drift import Drift, compare_weeks
+from classifier.identifiers import first_id_at
 from classifier.live_accuracy import Drawn, Estimate, estimate_accuracy
 from classifier.models import AuditDraw, Classifier, Label, ModelVersion
 from classifier.weekly_answers import Week, read_weeks
@@ -21,6 +24,8 @@ LIVE_ROWS: Final = 10_000
 VERSIONS_SHOWN: Final = 8
 EARLIER_ROWS: Final = 1_400
 LABELS_SHOWN: Final = 40
+TIMES: Final = 6
+A_TIME: Final = timedelta(weeks=4)
 MISTAKES_SHOWN: Final = 12
 TABLE_LABELS: Final = 12
 _FEWER_RESAMPLES: Final = 400
@@ -28,7 +33,7 @@ _FEWER_RESAMPLES: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class NamedEstimate:
-    """Of the answers with one label, or of one version."""
+    """Of the answers with one label, of one version, or of some weeks."""
 
     name: str
     estimate: Estimate
@@ -66,12 +71,14 @@ class WeekReport:
 
 @dataclass(frozen=True, slots=True)
 class LiveReport:
-    """`live` is None where nothing is live; `labels` holds those with enough answers, `versions` newest first."""
+    """`live` is None where nothing is live; `labels` holds those with enough answers, `versions` and `times` the newest
+    first: whatever version answered, `times` are empty before there are two of them to compare."""
 
     live: Estimate | None
     labels: Sequence[NamedEstimate]
     labels_waiting: int
     versions: Sequence[NamedEstimate]
+    times: Sequence[NamedEstimate]
     confusion: Confusion | None
     weeks: Sequence[WeekReport]
 
@@ -107,6 +114,7 @@ def gather_live_report(classifier: Classifier) -> LiveReport:
         labels=[label for label in labels if label.estimate.accuracy is not None][:LABELS_SHOWN],
         labels_waiting=sum(label.estimate.accuracy is None for label in labels),
         versions=_estimate_versions(classifier, estimate),
+        times=_estimate_times(classifier),
         confusion=count_confusion(((row.answer_id, row.label_id) for row in live), names),
         weeks=_compare(read_weeks(classifier)),
     )
@@ -164,6 +172,28 @@ def _estimate_versions(classifier: Classifier, live: Estimate | None) -> list[Na
         if estimate.drawn:
             found.append(NamedEstimate(f"v{version.number}", estimate, version.id))
     return found
+
+
+def _estimate_times(classifier: Classifier) -> list[NamedEstimate]:
+    """By the days on which the answers were drawn, in TIMES stretches of four weeks that end now."""
+    now = timezone.now()
+    rows = AuditDraw.objects.filter(classifier=classifier, id__gte=first_id_at(now - TIMES * A_TIME)).order_by("-id")
+    groups: dict[int, list[Drawn]] = defaultdict(list)
+    fields = ("drawn_at", "stratum", "probability", "label_id", "answer_id")
+    for drawn_at, stratum, share, label, answer in rows.values_list(*fields)[:LIVE_ROWS]:
+        is_right = None if answer is None else answer == label
+        groups[(now - drawn_at) // A_TIME].append(Drawn(stratum, share, is_right))
+    found = []
+    for ago, drawn in sorted(groups.items()):
+        first, last = now - (ago + 1) * A_TIME + timedelta(days=1), now - ago * A_TIME
+        estimate = estimate_accuracy(drawn, resamples=_FEWER_RESAMPLES)
+        found.append(NamedEstimate(f"{describe_day(first)} to {describe_day(last)}", estimate))
+    return found if len(found) > 1 else []
+
+
+def describe_day(moment: datetime) -> str:
+    """As in “1 Nov”."""
+    return f"{moment:%d %b}".removeprefix("0")
 
 
 def _compare(weeks: Sequence[Week]) -> list[WeekReport]:

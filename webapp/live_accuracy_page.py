@@ -62,10 +62,11 @@ class DriftChart:
 def describe_live_accuracy(request: HttpRequest, classifier: Classifier) -> dict[str, Any]:
     """For `classifier/live_accuracy.html`."""
     report = read_live_report(classifier)
-    scale = _scale_of([*report.versions, *report.labels])
+    scale = _scale_of([*report.versions, *report.labels, *report.times])
     return {
         "report": report,
         "measured_versions": [_show(each, scale) for each in report.versions],
+        "measured_times": [_show(each, scale) for each in report.times],
         "measured_labels": [_show(each, scale) for each in report.labels],
         "scale_from": scale,
         "drift_sentence": describe_drift(report),

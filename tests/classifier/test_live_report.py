@@ -92,6 +92,20 @@ def test_another_versions_draws_do_not_enter_the_live_ones(pets: Classifier) -> 
     assert [(each.name, each.estimate.accuracy) for each in report.versions] == [("v1", 0.0)]
 
 
+def test_answers_are_told_by_the_time_in_which_they_were_drawn(pets: Classifier) -> None:
+    now = timezone.now()
+    add_answers(pets, "cat", 40, at=now)
+    draw(pets, "cat", {"cat": 40})
+    assert gather_live_report(pets).times == [], "one stretch of time is nothing to compare"
+    AuditDraw.objects.update(drawn_at=now - timedelta(days=30))
+    add_answers(pets, "cat", 60, at=now)
+    draw(pets, "cat", {"cat": 20, "dog": 20})
+    newer, older = gather_live_report(pets).times
+    assert (newer.estimate.accuracy, older.estimate.accuracy) == (0.5, 1.0)
+    assert newer.name.endswith(f" to {now.day} {now:%b}")
+    assert older.name.endswith(f" to {(now - timedelta(days=28)).day} {now - timedelta(days=28):%b}")
+
+
 def test_pictures_count_in_the_week_in_which_they_were_sent(pets: Classifier) -> None:
     now = timezone.now()
     add_answers(pets, "cat", 70, at=now - timedelta(days=10))
@@ -119,7 +133,7 @@ def test_the_queries_do_not_grow_with_the_rows_and_a_minute_asks_once(
     cache.clear()
     add_answers(pets, "cat", 300, at=timezone.now())
     draw(pets, "cat", {"cat": 200})
-    with django_assert_max_num_queries(2 * WEEKS + 6):
+    with django_assert_max_num_queries(2 * WEEKS + 7):
         first = read_live_report(pets)
     with django_assert_max_num_queries(0):
         assert read_live_report(pets) == first
