@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from ninja import Header, Schema
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from classifier.idempotency import answer_once, fingerprint_call, key_request
 from classifier.page_cursors import read_cursor, write_cursor
@@ -27,12 +27,26 @@ IdempotencyKey = Annotated[
 ]
 
 
+# Only told, not checked here: whoever reads a cursor has a better sentence for a wrong one.
+Cursor = Annotated[
+    str | None,
+    Field(
+        description="`next_cursor` of the page before; without it the first page",
+        json_schema_extra={"pattern": "^[A-Za-z0-9_-]{22}$"},
+    ),
+]
+
+
+class StrictSchema(Schema):
+    """A body: a field that it does not have is refused, and “1” is no number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
 class PageWish(Schema):
     """Which part of a list."""
 
-    cursor: Annotated[str | None, Field(description="`next_cursor` of the page before; without it the first page")] = (
-        None
-    )
+    cursor: Cursor = None
     limit: Annotated[int, Field(ge=1, le=200, description="How many at most")] = 50
 
 

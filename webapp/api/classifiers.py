@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Path, Query, Router, Schema
+from ninja import Path, Query, Router
 from pydantic import Field
 
 from classifier.classifier_editing import MOST_LABELS, edit_classifier, make_classifier
@@ -14,7 +14,7 @@ from classifier.classifier_presentation import describe_classifier, describe_who
 from classifier.classifiers import find_classifier
 from classifier.models import Classifier, GatePolicy
 from webapp.access import calling_user, may_edit_classifier, may_see_work
-from webapp.api.answers import IdempotencyKey, PageWish, act_once, json_answer, read_rows
+from webapp.api.answers import IdempotencyKey, PageWish, StrictSchema, act_once, json_answer, read_rows
 from webapp.api.schemas_of_classifiers import ClassifierPageOut, WholeClassifierOut
 
 router = Router(tags=["classifiers"])
@@ -23,14 +23,14 @@ Slug = Annotated[str, Path(description="A classifier's slug")]
 _UNREAD: Final = tuple(f"live_version__{name}" for name in ("manifest", "metrics", "verdict", "evaluation"))
 
 
-class ClassifierIn(Schema):
+class ClassifierIn(StrictSchema):
     """Its address (slug) follows from its name. Labels can also come later, with the first dataset."""
 
     name: Annotated[str, Field(max_length=120)]
     labels: Annotated[list[str], Field(max_length=MOST_LABELS)] = []
 
 
-class ClassifierChange(Schema):
+class ClassifierChange(StrictSchema):
     """Only what is named changes. `train_every_hours` and `train_after_examples`: null for never. Target precision,
     mirroring and gate count from the next training on."""
 

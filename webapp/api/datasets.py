@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Annotated, Final
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Path, Query, Router, Schema
+from ninja import Path, Query, Router
 from pydantic import Field
 
 from classifier.classifier_editing import clean_classifier_name, slug_of_new_classifier
@@ -21,7 +21,7 @@ from classifier.import_jobs import request_import, suggest_dataset_name
 from classifier.import_places import check_place
 from classifier.models import Dataset, ImportJob
 from webapp.access import calling_user, may_train
-from webapp.api.answers import IdempotencyKey, PageWish, act_once, json_answer, read_rows
+from webapp.api.answers import IdempotencyKey, PageWish, StrictSchema, act_once, json_answer, read_rows
 from webapp.api.schemas_of_classifiers import DatasetOut, DatasetPageOut, ImportOut
 
 router = Router(tags=["datasets"])
@@ -32,7 +32,7 @@ class DatasetsWish(PageWish):
     classifier: Annotated[str | None, Field(description="Only this classifier's, by slug")] = None
 
 
-class DatasetIn(Schema):
+class DatasetIn(StrictSchema):
     """`place` is a folder of one folder per label, or a ZIP of such: `s3://bucket/folder`, `gs://…`, `azure://…`,
     `storage://incoming/folder`, or a folder of the server that its operator has opened. Name the `classifier` by its
     slug, or with `classifier_name` one to be made by this import. Without a `name` the dataset is called as the place.

@@ -97,7 +97,7 @@ def _code_of(status: int) -> str:
 
 
 def _place(entry: dict[str, Any]) -> str:
-    where = ".".join(
-        str(part) for part in entry.get("loc", ()) if part not in {"query", "path", "body", "form", "file"}
-    )
-    return f"{where or 'request'}: {entry.get('msg', 'not valid')}"
+    """`limit: Input should be …`; of a place in a body the framework names the parameter too, which nobody sent."""
+    source, *rest = [str(part) for part in entry.get("loc", ())] or [""]
+    named = rest[1:] if source == "body" else rest
+    return f"{'.'.join(named) or 'request'}: {entry.get('msg', 'not valid')}"

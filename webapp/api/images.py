@@ -22,7 +22,7 @@ from classifier.upload_requests import UploadAnswer
 from classifier.uploads import accept_upload, find_version
 from webapp import metrics
 from webapp.access import get_image, may_see_all_images, sending_owner, visible_images
-from webapp.api.answers import IdempotencyKey, json_answer
+from webapp.api.answers import Cursor, IdempotencyKey, json_answer
 from webapp.api.schemas import Error, ExplanationOut, ImageOut, ImagePageOut, PredictionIn, UploadOut
 from webapp.image_lists import REVIEWED, STATES, read_page, read_wish
 from webapp.rate_limits import charge_call
@@ -54,7 +54,10 @@ _ERRORS = {
 @router.post("/images", response={201: UploadOut, **_ERRORS}, summary="Send pictures and ask what they are")
 def send_images(
     request: HttpRequest,
-    file: Annotated[list[UploadedFile], File(description="1 to 100 pictures: JPEG, PNG or WebP")],
+    file: Annotated[
+        list[UploadedFile],
+        File(description="1 to 100 pictures: JPEG, PNG or WebP"),
+    ],
     classifier: Annotated[str | None, Form(description="A classifier's slug; default: the site's default")] = None,
     wait: Wait = 0.0,
     model: Annotated[str | None, Query(description="A model version's id; default: the live one")] = None,
@@ -127,7 +130,7 @@ class ImageFilters(Schema):
     min_confidence: Annotated[float | None, Field(ge=0, le=1)] = None
     source: Annotated[str | None, Field(pattern=f"^({'|'.join(Image.Source.values)})$")] = None
     name: Annotated[str | None, Field(max_length=255, description="Part of the file's name")] = None
-    cursor: str | None = None
+    cursor: Cursor = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 

@@ -21,11 +21,12 @@ class JsonBodies(Parser):
         return json.loads(text, parse_float=_finite, parse_constant=_refuse)
 
 
-def _finite(text: str) -> float:
+def _finite(text: str) -> float | int:
+    """JSON knows one kind of number: 3.0 is an integer too."""
     number = float(text)
     if not math.isfinite(number):
         raise ValueError("a number beyond all bounds")
-    return number
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def _refuse(name: str) -> NoReturn:

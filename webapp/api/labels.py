@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router, Schema
+from ninja import Query, Router
 from pydantic import Field
 
 from classifier.classifier_presentation import describe_label
@@ -15,14 +15,14 @@ from classifier.classifiers import add_label, find_classifier
 from classifier.label_counts import count_labels, summarize_counts
 from classifier.page_cursors import read_cursor, write_cursor
 from webapp.access import calling_user, may_edit_classifier
-from webapp.api.answers import IdempotencyKey, PageWish, act_once, json_answer
+from webapp.api.answers import IdempotencyKey, PageWish, StrictSchema, act_once, json_answer
 from webapp.api.classifiers import Slug
 from webapp.api.schemas_of_classifiers import LabelOut, LabelPageOut
 
 router = Router(tags=["classifiers"])
 
 
-class LabelIn(Schema):
+class LabelIn(StrictSchema):
     """It stands behind the others for ever; versions trained from now on know it."""
 
     name: Annotated[str, Field(max_length=120)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from django.conf import settings
@@ -63,6 +64,7 @@ LOCATED: Final = frozenset(
     {"make_one_classifier", "import_dataset", "promote_model", "evaluate_model", "start_training_run"}
 )
 """Operations that answer with the address of what was made, or of what tells how it gets on."""
+_WORDS: Final = re.compile(r"\^\(([a-z_|]+)\)\$")
 _SAFE: Final = frozenset({"get", "head"})
 _WORKING: Final[list[dict[str, list[str]]]] = [{"token": []}, {"login": []}]
 
@@ -140,9 +142,27 @@ def _complete_operation(method: str, operation: dict[str, Any]) -> None:
         _complete_answer(name, status, answer)
     errors = {str(status): ERRORS[status].as_reference() for status in sorted(told) if status >= 400}
     operation["responses"] = {**answers, **errors}
-    example = BODIES.get(name)
-    for content in operation.get("requestBody", {}).get("content", {}).values() if example else ():
-        content["example"] = example
+    for parameter in operation["parameters"]:
+        parameter["schema"] = tidy_parameter(parameter["schema"])
+    for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+        if media_type == "multipart/form-data":
+            fields = content["schema"]["properties"]
+            fields.update({field: tidy_parameter(schema) for field, schema in fields.items()})
+            fields["file"] |= {"minItems": 1, "maxItems": settings.UPLOAD_MAX_FILES}
+        elif name in BODIES:
+            content["example"] = BODIES[name]
+
+
+def tidy_parameter(schema: dict[str, Any]) -> dict[str, Any]:
+    """As a reader expects it: what may be left out is not null, and a choice of words is a list of words."""
+    kinds = [kind for kind in schema.get("anyOf", []) if kind.get("type") != "null"]
+    if len(kinds) == 1:
+        schema = {**kinds[0], **{name: value for name, value in schema.items() if name != "anyOf"}}
+    tidied = {name: value for name, value in schema.items() if name != "title" and value is not None}
+    if words := _WORDS.fullmatch(tidied.get("pattern", "")):
+        del tidied["pattern"]
+        tidied["enum"] = words[1].split("|")
+    return tidied
 
 
 def _complete_answer(name: str, status: str, answer: dict[str, Any]) -> None:

@@ -14,8 +14,8 @@ from pydantic import Field
 
 from classifier.api_tokens import create_token, revoke_token, state_of, token_of
 from classifier.models import ApiToken
-from classifier.page_cursors import read_cursor, write_cursor
 from webapp.access import get_own_token, token_manager
+from webapp.api.answers import PageWish, read_rows
 from webapp.api.schemas import Error
 
 router = Router(tags=["tokens"])
@@ -55,20 +55,11 @@ class TokenPageOut(Schema):
     next_cursor: str | None
 
 
-class PageWish(Schema):
-    cursor: str | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-
-
 @router.get("/tokens", response={200: TokenPageOut, **_ERRORS}, summary="One's own tokens, newest first")
 def list_tokens(request: HttpRequest, wish: Query[PageWish]) -> HttpResponse:
     """Those revoked and expired too. For people, and for tokens with the scope admin."""
-    rows = ApiToken.objects.filter(user=token_manager(request)).order_by("-id")
-    if wish.cursor:
-        rows = rows.filter(id__lt=read_cursor(wish.cursor))
-    found = list(rows[: wish.limit + 1])
-    cursor = write_cursor(found[wish.limit - 1].id) if len(found) > wish.limit else None
-    return _json({"tokens": [_describe(token) for token in found[: wish.limit]], "next_cursor": cursor})
+    found, cursor = read_rows(ApiToken.objects.filter(user=token_manager(request)), wish)
+    return _json({"tokens": [_describe(token) for token in found], "next_cursor": cursor})
 
 
 @router.post("/tokens", response={201: NewTokenOut, **_ERRORS}, summary="Make a token")

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Path, Query, Router, Schema
+from ninja import Path, Query, Router
 from pydantic import Field
 
 from classifier.classifiers import find_classifier
@@ -20,7 +20,7 @@ from classifier.training_runs import find_run, request_cancel
 from tasks.training_options import read_options
 from tasks.training_requests import queue_training
 from webapp.access import calling_user, may_train
-from webapp.api.answers import IdempotencyKey, PageWish, act_once, json_answer
+from webapp.api.answers import IdempotencyKey, PageWish, StrictSchema, act_once, json_answer
 from webapp.api.schemas_of_models import RunOut, RunPageOut
 
 router = Router(tags=["training runs"])
@@ -33,7 +33,7 @@ class RunsWish(PageWish):
     state: Annotated[str | None, Field(pattern=f"^({'|'.join(TrainingRun.State.values)})$")] = None
 
 
-class RunIn(Schema):
+class RunIn(StrictSchema):
     """Only the classifier must be named; what else is left out is as suits the data. `datasets` are names or ids,
     none for all. `promote`: `auto` lets the new version go live if the gate allows it, `never` keeps it a candidate.
     `policy` and `margin` are the gate's, for this run only. `settings` are further ones, by the names of
