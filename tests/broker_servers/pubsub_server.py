@@ -92,6 +92,7 @@ class PubsubServer:
             "Subscriber": {
                 "CreateSubscription": _unary(self._create_subscription, types.Subscription),
                 "GetSubscription": _unary(self._get_subscription, types.GetSubscriptionRequest),
+                "DeleteSubscription": _unary(self._delete_subscription, types.DeleteSubscriptionRequest),
                 "Pull": _unary(self._pull, types.PullRequest),
                 "Acknowledge": _unary(self._acknowledge, types.AcknowledgeRequest),
                 "ModifyAckDeadline": _unary(self._modify, types.ModifyAckDeadlineRequest),
@@ -140,6 +141,13 @@ class PubsubServer:
     ) -> types.Subscription:
         subscription: _Subscription = _find(self.subscriptions, request.subscription, context)
         return subscription.facts
+
+    def _delete_subscription(
+        self, request: types.DeleteSubscriptionRequest, context: grpc.ServicerContext
+    ) -> empty_pb2.Empty:
+        with self._changed:
+            self.subscriptions.pop(request.subscription, None)
+        return empty_pb2.Empty()
 
     def _pull(self, request: types.PullRequest, context: grpc.ServicerContext) -> types.PullResponse:
         subscription = _find(self.subscriptions, request.subscription, context)
