@@ -6,7 +6,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY_TO_RUN := $(VENV)/.ready-to-run
 READY_TO_TEST := $(VENV)/.ready-to-test
-SOURCES := manage.py classifier ml tasks webapp tests
+SOURCES := manage.py classifier ml tasks webapp tests clients docs/examples
 ARGS ?=
 
 # Tests that start processes or a browser wait more than they work: three at a time, each file's in one place, as they
