@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from classifier.broker_answers import claim_answers, mark_answered
 from classifier.errors import StorageUnavailable
 from classifier.models import BrokerRequest, Classifier, EvaluationRequest, Image, Prediction, TrainingRun
 from classifier.object_storage import write_verified
 from tests.row_makers import png_bytes
+from tests.webapp.gateway.predicting import predict_all
 from tests.webapp.training_rows import finished_run, trainable_classifier
 from webapp.gateway.intake import Intake, Outcome, Taken
 from webapp.gateway.protocol import GatewayOptions, Message
@@ -34,19 +34,6 @@ def answers() -> list[dict[str, Any]]:
     worker, held = claim_answers(source=SOURCE)
     mark_answered(worker=worker, ids=[each.id for each in held])
     return [each.answer for each in held]
-
-
-def predict_all() -> None:
-    """Every waiting prediction is done, as a worker leaves it."""
-    for prediction in Prediction.objects.filter(state="queued").select_related("classifier"):
-        Prediction.objects.filter(id=prediction.id).update(
-            state="done",
-            model_version=prediction.classifier.live_version_id,
-            label=prediction.classifier.labels.get(name="dog"),
-            confidence=0.9,
-            scores=[0.06, 0.9, 0.04],
-            done_at=timezone.now(),
-        )
 
 
 @pytest.mark.usefixtures("pets")
