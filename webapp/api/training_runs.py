@@ -10,7 +10,7 @@ from ninja import Path, Query, Router
 from pydantic import Field
 
 from classifier.classifiers import find_classifier
-from classifier.errors import Conflict
+from classifier.errors import Conflict, Refused
 from classifier.models import TrainingRun
 from classifier.page_cursors import read_cursor, write_cursor
 from classifier.run_lists import list_runs
@@ -112,7 +112,9 @@ def cancel_training_run(request: HttpRequest, run_id: RunId) -> HttpResponse:
 
 
 def _options(body: RunIn) -> dict[str, Any]:
-    """Those that were said; a setting that has a field of its own is not said twice."""
+    """Those that were said, in one. Raises Refused for one said at the wrong place."""
+    if twice := sorted(body.settings.keys() & RunIn.model_fields.keys()):
+        raise Refused("malformed_request", f"Say {', '.join(twice)} in the body itself, not among its settings.")
     named = body.dict(exclude={"classifier", "name", "settings"}, exclude_none=True)
     return {**body.settings, **named}
 
