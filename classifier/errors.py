@@ -19,6 +19,7 @@ REFUSALS: Final[dict[str, tuple[int, str]]] = {
     "too_many_pixels": (422, "This picture has too many pixels. Make it smaller and send it again."),
     "too_complex": (422, "This picture takes too much work to open. Save it as a plain JPEG or PNG and send that."),
     "idempotency_mismatch": (422, "This Idempotency-Key was used for another request. Use a new key for a new one."),
+    "unusable_address": (422, "Messages cannot be sent to this address. Enter one that begins with https://."),
     "too_many_requests": (429, "That was a lot at once. Wait a moment and send the rest."),
     "try_later": (503, "We cannot keep your picture safely right now. Nothing was stored; please try again shortly."),
 }

@@ -39,6 +39,8 @@ _WATCH: Final = frozenset(
         "importjob",
         "deletion",
         "apitoken",
+        "webhook",
+        "webhookdelivery",
     )
 )
 

@@ -142,4 +142,4 @@ _NAME_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
 def _refuse(sentence: str) -> Refused:
-    return Refused("malformed_request", sentence)
+    return Refused("unusable_address", sentence)

@@ -17,6 +17,7 @@ from classifier.import_uploads import remove_abandoned_uploads
 from classifier.object_storage import purge_leftovers
 from classifier.orphans import remove_orphan_derivatives, remove_orphans
 from classifier.training_checkpoints import remove_orphan_checkpoints
+from classifier.webhook_deliveries import forget_old_deliveries, give_up_overdue
 from tasks.celery_app import app
 from tasks.repredicting import ROUND_SECONDS, follow_up_promotion, follow_up_promotions
 
@@ -36,11 +37,14 @@ def repredict_due() -> None:
 
 @app.task(name="tasks.housekeeping.forget_old_rows", time_limit=300)
 def forget_old_rows() -> None:
-    """Idempotency keys past their day, brokers' requests past their week, silent workers, batches ended long ago."""
+    """Idempotency keys past their day, brokers' requests past their week, silent workers, batches and
+    webhooks' messages ended long ago."""
     forget_old_keys()
     forget_old_requests()
     forget_silent_workers()
     forget_old_batches()
+    give_up_overdue()
+    forget_old_deliveries()
 
 
 @app.task(

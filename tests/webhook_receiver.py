@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -79,6 +79,8 @@ def receiver(settings: Any) -> Iterator[Receiver]:
     running.server_close()
 
 
-def make_webhook(url: str, *, user: User | None = None, classifier: Classifier | None = None) -> Webhook:
-    """Wants every event."""
-    return create_webhook(user=user or person("owner"), url=url, events=list(EVENTS), classifier=classifier)
+def make_webhook(
+    url: str, *, user: User | None = None, classifier: Classifier | None = None, events: Sequence[str] = tuple(EVENTS)
+) -> Webhook:
+    """Wants every event, and is the owner's, unless told otherwise."""
+    return create_webhook(user=user or person("owner"), url=url, events=events, classifier=classifier)

@@ -102,6 +102,12 @@ def may_delete_images(user: AbstractBaseUser | AnonymousUser) -> bool:
     return _has_right(user, "delete_image") and may_see_all_images(user)
 
 
+def may_hook(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Have everybody's events sent to other programs; a token only with the scope admin, for a webhook outlives it."""
+    token = token_of(user)
+    return may_train(user) and may_see_all_images(user) and (token is None or has_scope(token, Scope.ADMIN))
+
+
 def may_revoke_all_tokens(user: AbstractBaseUser | AnonymousUser) -> bool:
     """End anybody's tokens, on the admin page."""
     return _has_right(user, "change_apitoken")

@@ -18,6 +18,7 @@ from classifier.predictions import oldest_open_age_seconds
 from classifier.review_queue import count_waiting
 from classifier.upload_requests import NothingAccepted, UploadAnswer
 from classifier.waiting_times import read_histograms
+from webapp.webhook_metrics import read_webhook_metrics
 
 BACKLOG_COUNTED = 10_000
 UPLOADS = Counter("whatsit_uploads", "Pictures accepted, by kind.", ["kind"])
@@ -68,6 +69,7 @@ class RowsCollector(Collector):
         yield CounterMetricFamily(
             "whatsit_doorbell_failures", "Rings the broker did not take.", value=doorbell.failures
         )
+        yield from read_webhook_metrics()
         yield from self._live_models()
         yield self._review_backlog()
         yield from self._workers()

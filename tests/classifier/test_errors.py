@@ -19,6 +19,7 @@ def test_the_catalogue_holds_exactly_the_documented_codes_and_statuses() -> None
         "too_many_pixels": 422,
         "too_complex": 422,
         "idempotency_mismatch": 422,
+        "unusable_address": 422,
         "too_many_requests": 429,
         "try_later": 503,
     }

@@ -25,7 +25,9 @@ from classifier.prediction_results import AnswerRow, complete_batch
 from classifier.predictions import claim_batch, find_work
 from classifier.reviews import ReviewWish, record_review
 from classifier.suggestions import suggest_label
+from classifier.webhooks import send_test
 from tests.row_makers import make_version, upload
+from tests.webhook_receiver import make_webhook
 
 KINDS = (
     "image",
@@ -44,6 +46,8 @@ KINDS = (
     "evaluationrequest",
     "explanation",
     "apitoken",
+    "webhook",
+    "webhookdelivery",
 )
 
 
@@ -85,6 +89,7 @@ def make_rows(classifier: Classifier, count: int, *, first: int = 0) -> None:
             classifier=classifier, version=version, user=person, reason="test", state="done"
         )
         create_token(user=person, name=f"program {seed}", scopes=["predict"])
+        send_test(webhook=make_webhook(f"https://example.org/{seed}", user=person, events=["training.finished"]))
         EvaluationRequest.objects.create(version=version, user=person, state="failed", ended_at=timezone.now())
     answer_waiting()
     for image in Image.objects.filter(review_state=""):

@@ -10,9 +10,11 @@ from classifier.import_jobs import request_import
 from classifier.models import Dataset
 from classifier.owners import Owner
 from classifier.promotion_requests import request_promotion
+from classifier.webhooks import send_test
 from tests.row_makers import upload
 from tests.webapp.model_versions import make_measured_classifier, version_of
 from tests.webapp.training_rows import COUNTS, finished_run, trainable_classifier
+from tests.webhook_receiver import make_webhook
 
 
 def make_known_rows(user: User) -> dict[str, str]:
@@ -24,6 +26,7 @@ def make_known_rows(user: User) -> dict[str, str]:
     run = finished_run(trainable_classifier("farm")).training_run
     assert run is not None
     image = upload(1, owner=Owner("user", str(user.pk)), classifier_slug="pets").images[0]
+    webhook = make_webhook("https://example.org/hook", user=user)
     job = request_import(classifier_slug="pets", name="more", user=user, place="storage://incoming/more")
     return {
         "slug": "pets",
@@ -34,5 +37,7 @@ def make_known_rows(user: User) -> dict[str, str]:
         "model_id": str(live.id),
         "promotion_id": str(request_promotion(version=candidate, user=user, reason="test").id),
         "evaluation_id": str(request_evaluation(version=candidate, user=user).id),
+        "webhook_id": str(webhook.id),
+        "delivery_id": str(send_test(webhook=webhook).id),
         "token_id": str(create_token(user=user, name="camera", scopes=["predict"])[0].id),
     }

@@ -15,6 +15,7 @@ from webapp.admin import (
     requests,
     reviews,
     training,
+    webhooks,
     workers,
 )
 
@@ -28,6 +29,7 @@ __all__ = [
     "requests",
     "reviews",
     "training",
+    "webhooks",
     "workers",
 ]
 

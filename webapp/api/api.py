@@ -13,6 +13,7 @@ from webapp.api import (
     reviews,
     tokens,
     training_runs,
+    webhooks,
 )
 from webapp.api.errors import install_error_handlers
 from webapp.api.identity import identify
@@ -41,5 +42,6 @@ for resource in (
     training_runs,
     models,
     tokens,
+    webhooks,
 ):
     api.add_router("", resource.router)

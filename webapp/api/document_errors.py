@@ -64,7 +64,7 @@ ERRORS: Final = {
         "Unusable",
         "truncated_or_damaged",
         "Read, but of no use: a picture that is empty, damaged or too large to open; an Idempotency-Key that was used "
-        "for another request; nothing to explain yet. The code says which.",
+        "for another request; an address that takes no messages; nothing to explain yet. The code says which.",
     ),
     429: DocumentedError("TooMany", "too_many_requests", "Too many calls. Wait as long as it says.", is_passing=True),
     503: DocumentedError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from webapp.api.example_rows import (
+    AT,
     CLASSIFIER,
     CURSOR,
     ENTRY,
@@ -22,6 +23,8 @@ from webapp.api.example_rows import (
     PROMOTION,
     RUN_WHOLE,
     TOKEN,
+    WEBHOOK,
+    WEBHOOK_DELIVERY,
     WHOLE_CLASSIFIER,
     WHOLE_MODEL,
 )
@@ -36,6 +39,8 @@ BODIES: Final[dict[str, Any]] = {
     "add_one_label": {"name": "Scarf"},
     "import_dataset": {"place": "s3://pictures/winter", "classifier": "fashion", "name": "winter"},
     "make_token": {"name": "camera at the gate", "scopes": ["predict"]},
+    "make_webhook": {"url": "https://example.org/whatsit", "events": ["prediction.done"], "classifier": "fashion"},
+    "change_one_webhook": {"is_active": False},
     "start_training_run": {"classifier": "fashion", "name": "with winter coats", "epochs": 10},
 }
 """Operation → the body of a call."""
@@ -54,6 +59,29 @@ ANSWERS: Final[dict[tuple[str, str], Any]] = {
     ("take_image", "200"): ENTRY,
     ("list_tokens", "200"): {"tokens": [TOKEN], "next_cursor": None},
     ("make_token", "201"): {**TOKEN, "token": "wi_Zx4qT9…", "last_used_at": None},
+    ("list_all_webhooks", "200"): {"webhooks": [WEBHOOK], "next_cursor": None},
+    ("make_webhook", "201"): {**WEBHOOK, "delivered": 0, "secret": "whsec_kW5c0…"},
+    ("read_webhook", "200"): WEBHOOK,
+    ("change_one_webhook", "200"): {**WEBHOOK, "is_active": False},
+    ("renew_secret_of_webhook", "200"): {**WEBHOOK, "secret": "whsec_Jb2xR…"},
+    ("send_test_message", "202"): {
+        **WEBHOOK_DELIVERY,
+        "event": "ping",
+        "state": "waiting",
+        "attempts": 0,
+        "status_code": None,
+        "outcome": "",
+        "next_attempt_at": AT,
+        "ended_at": None,
+    },
+    ("list_deliveries", "200"): {"deliveries": [WEBHOOK_DELIVERY], "next_cursor": CURSOR},
+    ("redeliver_message", "202"): {
+        **WEBHOOK_DELIVERY,
+        "state": "waiting",
+        "attempts": 0,
+        "next_attempt_at": LATER,
+        "ended_at": None,
+    },
     ("list_classifiers", "200"): {"classifiers": [CLASSIFIER], "next_cursor": None},
     ("read_classifier", "200"): WHOLE_CLASSIFIER,
     ("change_classifier", "200"): WHOLE_CLASSIFIER,

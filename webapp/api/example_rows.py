@@ -215,3 +215,37 @@ TOKEN: Final[dict[str, Any]] = {
     "last_used_at": LATER,
     "revoked_at": None,
 }
+WEBHOOK: Final[dict[str, Any]] = {
+    "id": JOB_ID,
+    "url": "https://example.org/whatsit",
+    "events": ["prediction.done"],
+    "classifier": "fashion",
+    "is_active": True,
+    "stopped_because": "",
+    "failing_since": None,
+    "delivered": 1204,
+    "failed_attempts": 3,
+    "given_up": 0,
+    "by": "olga",
+    "created_at": AT,
+}
+WEBHOOK_DELIVERY: Final[dict[str, Any]] = {
+    "id": RUN_ID,
+    "event": "prediction.done",
+    "subject": "0199c3a0-5e60-7b1a-8e0f-93c2d4a5b6c7",
+    "state": "done",
+    "attempts": 1,
+    "status_code": 204,
+    "outcome": "It answered 204 No Content.",
+    "next_attempt_at": None,
+    "payload": {
+        "id": RUN_ID,
+        "event": "prediction.done",
+        "subject": "0199c3a0-5e60-7b1a-8e0f-93c2d4a5b6c7",
+        "created_at": AT,
+        "classifier": "fashion",
+        "data": {"image": IMAGE_ID, "label": "Sneaker", "confidence": 0.97},
+    },
+    "created_at": AT,
+    "ended_at": LATER,
+}
