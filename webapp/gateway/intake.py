@@ -72,6 +72,8 @@ class Intake:
         except Exception as problem:
             logger.exception("message_failed", message=message.identity)
             return Taken(Outcome.FAILED, reason=repr(problem))
+        finally:
+            close_old_connections()  # another thread may need it, where a pool lends them
 
     def read(self, message: Message) -> Request:
         """The message as this gateway understands it."""

@@ -73,7 +73,10 @@ class NatsClient:
             raise BrokerUnavailable(f"NATS does not take us: {reason}. Check GATEWAY_NATS_URL.") from problem
 
     def receive(self, most: int, timeout_seconds: float) -> list[Message]:
-        return self._call(self._receive(most, timeout_seconds), timeout_seconds + CALL_SECONDS)
+        try:
+            return self._call(self._receive(most, timeout_seconds), timeout_seconds + CALL_SECONDS)
+        except (nats.errors.Error, OSError, WaitTimeout) as problem:
+            raise BrokerUnavailable(f"NATS gives no messages: {problem!r}.") from problem
 
     def acknowledge(self, messages: Sequence[Message]) -> None:
         async def say() -> None:

@@ -24,6 +24,12 @@ SOURCE = "memory:req_predict"
 OPTIONS = GatewayOptions("req_predict", "res_predict", "req_predict_dead", "whatsit", in_hand=8, most_bytes=20_000)
 
 
+@pytest.fixture(autouse=True)
+def one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test's own transaction stays open."""
+    monkeypatch.setattr("webapp.gateway.intake.close_old_connections", lambda: None)
+
+
 def take(body: bytes | dict[str, Any], identity: str = "m1", **facts: Any) -> Taken:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return Intake(SOURCE, OPTIONS).take(Message(data, identity, **facts))
