@@ -38,7 +38,7 @@ SECRET_KEY = SECRET_KEY or secret_from_file_or_new(VAR_DIR / "secret-key")
 ALLOWED_HOSTS = read_list("ALLOWED_HOSTS", [] if PRODUCTION else ["*"])
 CSRF_TRUSTED_ORIGINS = read_list("CSRF_TRUSTED_ORIGINS", [])
 # Addresses whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody's by default.
-TRUSTED_PROXIES = read_list("TRUSTED_PROXIES", [])
+TRUSTED_PROXIES = read_networks("TRUSTED_PROXIES")
 
 INSTALLED_APPS = [
     "classifier",
@@ -265,6 +265,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
 SECURE_HSTS_PRELOAD = PRODUCTION
 SECURE_SSL_REDIRECT = PRODUCTION and read_flag("SSL_REDIRECT", True)
+SECURE_REDIRECT_EXEMPT = ["^healthz/"]  # asked from inside, in plain http
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {

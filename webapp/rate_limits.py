@@ -15,6 +15,7 @@ from classifier.limit_settings import Limits, LimitSettings
 from classifier.owners import Owner
 from classifier.request_counters import Counter, Level, request_counters
 from webapp.api.errors import error_response
+from webapp.proxies import is_own_proxy
 
 MINUTE: Final = 60
 DAY: Final = 86_400
@@ -76,7 +77,7 @@ def client_address(request: HttpRequest) -> str:
     """
     address = str(request.META.get("REMOTE_ADDR", ""))
     named = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
-    while address in settings.TRUSTED_PROXIES and named:
+    while is_own_proxy(address) and named:
         address = named.pop() or address
     if address.count(":") == 1:  # some proxies add the port
         address = address.partition(":")[0]

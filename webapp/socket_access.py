@@ -12,6 +12,7 @@ from django.http.request import split_domain_port, validate_host
 
 from classifier.owners import Owner
 from webapp.middleware import VISITOR_COOKIE, read_visitor
+from webapp.proxies import is_own_proxy
 
 
 class SocketAccess:
@@ -62,6 +63,6 @@ def is_own_origin(scope: dict[str, Any]) -> bool:
 
 def _scheme(scope: dict[str, Any], headers: dict[bytes, bytes]) -> str:
     peer = str((scope.get("client") or ("",))[0])
-    if peer in settings.TRUSTED_PROXIES:
+    if is_own_proxy(peer):
         return headers.get(b"x-forwarded-proto", b"http").decode("latin-1")
     return "https" if scope.get("scheme") == "wss" else "http"

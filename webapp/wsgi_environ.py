@@ -8,6 +8,7 @@ from typing import IO, Any, Final
 from urllib.parse import unquote_to_bytes
 
 from webapp.asgi_types import Scope
+from webapp.proxies import FORWARDED, is_own_proxy
 from webapp.streamed_answers import FileParts
 
 _FIXED: Final[dict[str, Any]] = {
@@ -21,7 +22,7 @@ _FIXED: Final[dict[str, Any]] = {
 
 
 def build_environ(scope: Scope) -> dict[str, Any]:
-    """Everything but the body: see `attach_body`."""
+    """Everything but the body: see `attach_body`. What strangers say they forward is left out."""
     environ = _FIXED.copy()
     root_path: str = scope.get("root_path", "")
     raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
@@ -41,6 +42,9 @@ def build_environ(scope: Scope) -> dict[str, Any]:
         if key in environ:
             text = environ[key] + ("; " if key == "HTTP_COOKIE" else ",") + text
         environ[key] = text
+    for key in FORWARDED:
+        if key in environ and not is_own_proxy(environ["REMOTE_ADDR"]):
+            del environ[key]
     return environ
 
 

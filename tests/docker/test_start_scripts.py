@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import runpy
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -118,9 +119,19 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Answer]]:
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1), (301, 1), (400, 1)])
-def test_the_health_check_asks_as_the_proxy_would(site: type[_Answer], status: int, code: int) -> None:
+def test_the_health_check_asks_as_the_proxy_would(
+    site: type[_Answer], monkeypatch: pytest.MonkeyPatch, status: int, code: int
+) -> None:
     site.status = status
+    monkeypatch.setattr(sys, "argv", ["check_health.py"])
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(ROOT / "docker" / "check_health.py"))
     assert int(ended.value.code or 0) == code
     assert site.seen == [("/healthz/ready", "whatsit.example.org", "https")]
+
+
+def test_the_health_check_asks_what_it_is_told(site: type[_Answer], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["check_health.py", "/healthz/live"])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(ROOT / "docker" / "check_health.py"))
+    assert [path for path, *_ in site.seen] == ["/healthz/live"]

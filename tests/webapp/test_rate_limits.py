@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -214,7 +215,7 @@ PROXY = "10.0.0.1"
 def test_only_a_named_proxy_is_believed_about_the_address(
     settings: Any, peer: str, forwarded: str, address: str
 ) -> None:
-    settings.TRUSTED_PROXIES = [PROXY]
+    settings.TRUSTED_PROXIES = [ip_network(PROXY)]
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
     request = RequestFactory(headers=headers).get("/", REMOTE_ADDR=peer)
     assert client_address(request) == address
