@@ -2,10 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from classifier.models import Webhook, WebhookDelivery
 from classifier.webhook_events import show_moment
+
+LONG: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a webhook fares: a word for a badge, a sentence, and whether somebody should do something about it."""
+
+    word: str
+    sentence: str
+    is_trouble: bool = False
+
+
+def describe_health(webhook: Webhook, *, now: datetime) -> Health:
+    """What its page says on top."""
+    if not webhook.is_active:
+        return _describe_stop(webhook)
+    if webhook.failing_since:
+        since = f"{webhook.failing_since:%-d %b %Y, %H:%M} UTC"
+        if now - webhook.failing_since < LONG:
+            return Health("failing", f"Since {since} no message was delivered. Each is tried again for a day.", True)
+        days = (now - webhook.failing_since).days
+        told = (
+            f"For {days} day{'s' if days > 1 else ''} no message was delivered (since {since}). Each is given up after"
+        )
+        return Health("failing", f"{told} a day. Look at the newest outcome below, or pause the webhook.", True)
+    if not webhook.delivered_count:
+        return Health("active", "Nothing was delivered yet. Send a test to see whether messages arrive.")
+    return Health("active", "Messages arrive.")
+
+
+def _describe_stop(webhook: Webhook) -> Health:
+    if webhook.stopped_because:
+        return Health("stopped", webhook.stopped_because, True)
+    return Health("paused", "It hears of nothing new; what waits is kept for 30 days, and sent once it is switched on.")
 
 
 def describe_webhook(webhook: Webhook) -> dict[str, Any]:

@@ -13,7 +13,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from classifier.models import Classifier, Webhook
-from classifier.webhooks import EVENTS, create_webhook
+from classifier.webhook_deliveries import Attempt, claim_deliveries, store_attempts
+from classifier.webhooks import EVENTS, change_webhook, create_webhook, send_test
 from tests.webapp.people import person
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
@@ -84,3 +85,15 @@ def make_webhook(
 ) -> Webhook:
     """Wants every event, and is the owner's, unless told otherwise."""
     return create_webhook(user=user or person("owner"), url=url, events=events, classifier=classifier)
+
+
+def make_webhook_rows(user: User) -> dict[str, str]:
+    """A webhook with a message that arrived, one that failed for good and one that is tried again; and a new one."""
+    fresh, webhook = (make_webhook(f"https://example.org/{name}", user=user) for name in ("new", "whatsit"))
+    for words, status in (("No Content", 204), ("Gone", 410), ("Bad Gateway", 502)):
+        send_test(webhook=webhook)
+        (claimed,) = claim_deliveries(worker="test", free=1, busy={}, share=1)
+        attempt = Attempt(status < 300, f"It answered {status} {words}.", status)
+        store_attempts([(claimed, attempt)])
+        change_webhook(webhook=webhook, user=user, changes={"is_active": True})
+    return {"webhook": str(webhook.id), "new_webhook": str(fresh.id)}

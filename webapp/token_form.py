@@ -23,7 +23,7 @@ EXPLANATIONS: Final = {
     Scope.TRAIN: "See classifiers, datasets, trainings and model versions; import pictures, start and cancel "
     "trainings, evaluate.",
     Scope.ADMIN: "Everything that you may do: all of the above, and change classifiers, make versions live, delete "
-    "anybody's pictures, make and revoke your tokens.",
+    "anybody's pictures, make and revoke your tokens, make and change webhooks.",
 }
 _LASTS: Final = [("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("", "until I revoke it")]
 

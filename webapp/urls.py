@@ -5,10 +5,11 @@ from __future__ import annotations
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
+from django.views.decorators.http import require_http_methods, require_safe
 from django.views.generic import RedirectView
 
 from webapp.api.api import api
-from webapp.views import health, models
+from webapp.views import health, models, webhooks
 from webapp.views.api_docs import api_docs
 from webapp.views.classifiers import classifier, classifiers, edit_classifier
 from webapp.views.datasets import dataset, dataset_picture
@@ -25,12 +26,14 @@ from webapp.views.training_run import cancel_training, training
 from webapp.views.trainings import trainings
 from webapp.views.upload import upload
 
+log_in = LoginView.as_view(template_name="login.html", redirect_authenticated_user=True)
+
 urlpatterns = [
     path("", upload, name="upload"),
     path("api/v1/", api.urls),
     path("api/docs", api_docs, name="api-docs"),
-    path("api/docs/", RedirectView.as_view(pattern_name="api-docs")),
-    path("login/", LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"),
+    path("api/docs/", require_safe(RedirectView.as_view(pattern_name="api-docs"))),
+    path("login/", require_http_methods(["GET", "HEAD", "POST"])(log_in), name="login"),
     path("logout/", LogoutView.as_view(next_page="/"), name="logout"),
     path("login/once/<str:token>/", one_time_login, name="one-time-login"),
     path("classifiers/<slug:slug>/schedule", schedule, name="classifier-schedule"),
@@ -61,6 +64,11 @@ urlpatterns = [
     path("models/<str:version_id>/promote", models.promote_model, name="promote-model"),
     path("models/<str:version_id>/roll-back", models.roll_back_model, name="roll-back-model"),
     path("models/<str:version_id>/evaluate", models.evaluate_model, name="evaluate-model"),
+    path("webhooks/", webhooks.webhooks, name="webhooks"),
+    path("webhooks/<str:webhook_id>/", webhooks.webhook, name="webhook"),
+    path("webhooks/<str:webhook_id>/act", webhooks.act, name="webhook-act"),
+    path("webhooks/<str:webhook_id>/delete", webhooks.delete, name="webhook-delete"),
+    path("webhooks/<str:webhook_id>/<str:delivery_id>/redeliver", webhooks.send_again, name="webhook-redeliver"),
     path("tokens/", tokens, name="tokens"),
     path("tokens/<str:token_id>/revoke", revoke, name="token-revoke"),
     path("training/", trainings, name="trainings"),

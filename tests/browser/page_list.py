@@ -32,6 +32,9 @@ PAGES: dict[str, list[tuple[Arguments, str]]] = {
     "trainings": [((), ""), ((), "?classifier=pets")],
     "training": [(("{run}",), ""), (("{running}",), "")],
     "tokens": [((), "")],
+    "webhooks": [((), "")],
+    "webhook": [(("{webhook}",), ""), (("{new_webhook}",), "?state=failed")],
+    "webhook-delete": [(("{webhook}",), "")],
     "token-revoke": [(("{token}",), "")],
     "review": [((), "?classifier=garden"), ((), "?classifier=garden&mode=grid"), ((), "?classifier=bare")],
 }
@@ -53,6 +56,8 @@ NO_PAGES = {
     "promote-model": "POST",
     "roll-back-model": "POST",
     "say-label": "POST",
+    "webhook-act": "POST",
+    "webhook-redeliver": "POST",
     "import-part": "PUT",
     "dataset-picture": "a picture",
     "model-picture": "a picture",
@@ -67,6 +72,7 @@ from classifier.api_tokens import create_token
 from classifier.classifiers import create_classifier
 from tests.webapp.model_versions import make_measured_classifier
 from tests.webapp.people import client_of, person
+from tests.webhook_receiver import make_webhook_rows
 
 made = make_measured_classifier()
 call_command("import_images", "drawn", {folder!r}, classifier="pets", verbosity=0)
@@ -82,6 +88,7 @@ queue("watched"); claim(TrainingRun.objects.latest("created_at").id); epochs(1, 
 owner = person("admin", name="owner")
 User.objects.filter(pk=owner.pk).update(is_staff=True)
 token, _ = create_token(user=owner, name="door camera", scopes=["predict", "review"])
+hooks = make_webhook_rows(owner)
 versions = {{version.number: str(version.id) for version in made.versions.all()}}
 answer = {{
     "dataset": str(made.datasets.get(name="drawn").id),
@@ -92,6 +99,7 @@ answer = {{
     "run": str(done),
     "running": str(mine.id),
     "token": str(token.pk),
+    **hooks,
     "session": client_of(owner).cookies["sessionid"].value,
 }}
 """
