@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from classifier.classifiers import find_classifier
 from classifier.errors import Refused, WhatsitError
@@ -68,6 +68,7 @@ def label_images(request: HttpRequest) -> HttpResponse:
     return _say(request, sentence, [image_id for image_id, _ in chosen], status=HTTPStatus.OK)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @images_page
 def export_images(request: HttpRequest) -> HttpResponseBase:
