@@ -19,13 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from ml.starter import starter_folder
-from tests.benchmarks.gateway_wires import WIRES, Wire
+from tests.benchmarks.gateway_wires import NatsWire, Wire
 from tests.benchmarks.load import run_load
 from tests.benchmarks.machine import cpu_seconds
 from tests.benchmarks.pictures import make_small_pngs
+from tests.benchmarks.program_wires import PROGRAM_WIRES
 from tests.benchmarks.site import Site
 from tests.stack import ROOT
 
+WIRES: dict[str, Callable[[Path], Wire]] = {"nats": NatsWire, **PROGRAM_WIRES}
 CONNECTIONS = 32
 REPEATED = 200
 SILENT_SECONDS = 120.0

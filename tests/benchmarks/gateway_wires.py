@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -128,6 +128,3 @@ class NatsWire:
                     for key, body in waiting[first : first + AT_ONCE]
                 )
             )
-
-
-WIRES: dict[str, Callable[[Path], Wire]] = {"nats": NatsWire}
