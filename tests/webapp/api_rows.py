@@ -19,17 +19,17 @@ from tests.webhook_receiver import make_webhook
 
 def make_known_rows(user: User) -> dict[str, str]:
     """By the names of the document's path parameters; pictures and tokens are this user's."""
-    pets = make_measured_classifier()
-    live, candidate = version_of(pets, 1), version_of(pets, 2)
-    dataset = Dataset.objects.get(classifier=pets)
+    birds = make_measured_classifier(slug="birds")
+    live, candidate = version_of(birds, 1), version_of(birds, 2)
+    dataset = Dataset.objects.get(classifier=birds)
     Dataset.objects.filter(pk=dataset.pk).update(counts=COUNTS, labels=["cat", "dog"], image_count=126)
     run = finished_run(trainable_classifier("farm")).training_run
     assert run is not None
-    image = upload(1, owner=Owner("user", str(user.pk)), classifier_slug="pets").images[0]
+    image = upload(1, owner=Owner("user", str(user.pk)), classifier_slug="birds").images[0]
     webhook = make_webhook("https://example.org/hook", user=user)
-    job = request_import(classifier_slug="pets", name="more", user=user, place="storage://incoming/more")
+    job = request_import(classifier_slug="birds", name="more", user=user, place="storage://incoming/more")
     return {
-        "slug": "pets",
+        "slug": "birds",
         "image_id": str(image.id),
         "dataset_id": str(dataset.id),
         "import_id": str(job.id),

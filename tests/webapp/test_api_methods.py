@@ -57,7 +57,7 @@ def test_an_unknown_address_under_api_answers_in_json(path: str, method: str, cl
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b"\xff", b'{"model": NaN}', b'{"model": "\\u0000"}', b'{"n": 1e999}', b"[" * 9999]
+    "body", [b"{", b"[null]", b"7", b"\xff", b'{"model": NaN}', b'{"model": "\\u0000"}', b'{"n": 1e999}', b"[" * 9999]
 )
 def test_a_body_that_cannot_be_read_is_malformed(body: bytes, pets: Classifier) -> None:
     image = upload(1).images[0]

@@ -32,7 +32,7 @@ Cursor = Annotated[
     str | None,
     Field(
         description="`next_cursor` of the page before; without it the first page",
-        json_schema_extra={"pattern": "^[A-Za-z0-9_-]{22}$"},
+        json_schema_extra={"pattern": "^([A-Za-z0-9_-]{22})?$"},
     ),
 ]
 

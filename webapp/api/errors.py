@@ -20,7 +20,7 @@ logger = structlog.get_logger(__name__)
 RETRY_AFTER_SECONDS = "5"
 ADDRESS = "/api/"
 _CODES = {403: "not_allowed", 404: "not_found", 413: "file_too_large"}
-_NO_JSON = "This body could not be read. Send JSON in UTF-8, without NUL characters and NaN."
+_NO_JSON = "This body could not be read. Send a JSON object in UTF-8, without NUL characters and NaN."
 _TOO_LARGE = "This body is too large. Send less at once."
 
 

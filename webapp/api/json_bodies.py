@@ -14,11 +14,14 @@ class JsonBodies(Parser):
     """A ValueError becomes the answer 400."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        """Neither NaN nor numbers beyond all bounds, and no NUL characters, which PostgreSQL cannot keep."""
+        """An object; neither NaN nor numbers beyond all bounds, and no NUL characters, which PostgreSQL cannot keep."""
         text = request.body.decode()
         if "\\u0000" in text:
             raise ValueError("a NUL character")
-        return json.loads(text, parse_float=_finite, parse_constant=_refuse)
+        body = json.loads(text, parse_float=_finite, parse_constant=_refuse)
+        if not isinstance(body, dict):
+            raise ValueError("no object")
+        return body
 
 
 def _finite(text: str) -> float | int:

@@ -10,7 +10,15 @@ from django.views.decorators.http import require_safe
 
 @require_safe
 def api_docs(request: HttpRequest) -> HttpResponse:
-    """Swagger UI as django-ninja ships it, in our page, pointed at our OpenAPI document."""
+    """Swagger UI as django-ninja ships it, in our page, pointed at our OpenAPI document; a login may try calls out."""
     address = reverse("api-v1:openapi-json")
-    settings = {"url": address, "layout": "BaseLayout", "deepLinking": True}
+    settings = {
+        "url": address,
+        "layout": "BaseLayout",
+        "deepLinking": True,
+        "filter": True,
+        "displayRequestDuration": True,
+        "defaultModelsExpandDepth": 0,
+        "validatorUrl": None,
+    }
     return render(request, "api_docs.html", {"document_address": address, "swagger_settings": settings})
