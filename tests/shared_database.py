@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from django.core.management import call_command
 from django.db import connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from pytest_django import DjangoDbBlocker
 
 Result = TypeVar("Result")
@@ -19,15 +20,22 @@ Result = TypeVar("Result")
 @contextmanager
 def _file_database(path: Path) -> Iterator[None]:
     usual, usual_name = connections["default"], connections.databases["default"]["NAME"]
+    _copy_to(path, usual)
     connections.databases["default"]["NAME"] = str(path)
     del connections["default"]
     try:
-        call_command("migrate", verbosity=0)
         yield
     finally:
         connections["default"].close()
         connections["default"] = usual
         connections.databases["default"]["NAME"] = usual_name
+
+
+def _copy_to(path: Path, usual: BaseDatabaseWrapper) -> None:
+    """The migrated database, page by page: migrating anew takes seconds in each test."""
+    usual.ensure_connection()
+    with closing(sqlite3.connect(path)) as copy:
+        usual.connection.backup(copy)
 
 
 if connection.vendor == "sqlite":
