@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from classifier.classifiers import find_classifier
 from classifier.errors import Refused
@@ -97,7 +97,9 @@ def read_page(images: QuerySet[Image], wish: ImageWish, *, are_all: bool, cursor
 def _page_of_answers(wish: ImageWish, before: UUID | None, limit: int) -> ImagePage:
     """Each image once: only its newest answer counts."""
     rows = Prediction.objects.filter(_conditions_on_answer(wish), _behind("image", _conditions_on_image(wish)))
-    rows = rows.filter(image__current_prediction=F("id"))
+    # Not by comparing the columns of the joined image: PostgreSQL then takes one row for all that is left of a million
+    # and sorts them, instead of walking the index until the page is full (1.2 s, and 9 ms so).
+    rows = rows.filter(Exists(Image.objects.filter(current_prediction_id=OuterRef("id")).order_by()))
     if wish.state in _OPEN_STATES:
         # Few of a million: gathered from the small index of what has not ended, else SQLite walks through all.
         rows = rows.filter(id__in=Prediction.objects.filter(done_at__isnull=True).order_by().values("id"))
