@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,6 +43,10 @@ class Wish:
     places: Sequence[BatchPlace]
 
 
+class Stopped(Exception):  # noqa: N818 - says what happened
+    """The command ends; the chunk in hand leaves nothing behind and is sent again by the next one."""
+
+
 class BatchSender:
     """Keeps `threads` chunks under way; 0 sends in the caller's own thread. Use as a context manager."""
 
@@ -59,7 +64,8 @@ class BatchSender:
         self._is_stopping = True
         self._pool.shutdown(wait=True, cancel_futures=True)
         if kind is KeyboardInterrupt:
-            self.settle()
+            with suppress(Stopped):
+                self.settle()
 
     def send_until(self, number: int) -> None:
         """Begin with chunks of what stands before `number`, as far as threads are free."""
@@ -99,12 +105,15 @@ class BatchSender:
     def _send(self, items: list[BatchItem]) -> list[SentItem]:
         for pause in PAUSES:
             try:
-                return send_items(items, self._wish)
+                return self._send_once(items)
             except PASSING as problem:
                 logger.warning("batch_chunk_failed", error=repr(problem))
                 connection.close_if_unusable_or_obsolete()
                 self._sleep(pause)
-        return send_items(items, self._wish)
+        return self._send_once(items)
+
+    def _send_once(self, items: list[BatchItem]) -> list[SentItem]:
+        return send_items(items, self._wish, is_stopping=lambda: self._is_stopping)
 
     def _sleep(self, seconds: float) -> None:
         ends = time.monotonic() + seconds
@@ -112,20 +121,26 @@ class BatchSender:
             time.sleep(0.1)
 
 
-def send_items(items: Sequence[BatchItem], wish: Wish) -> list[SentItem]:
-    """One upload of these files. Doing it twice finds the same images. Raises StorageUnavailable, DatabaseError."""
+def send_items(items: Sequence[BatchItem], wish: Wish, *, is_stopping: Callable[[], bool]) -> list[SentItem]:
+    """One upload of these files. Doing it twice finds the same images.
+
+    Raises StorageUnavailable, DatabaseError, and Stopped between two files.
+    """
     wanted = [item for item in items if not item.refusal_code]
     refused = {
         item.number: SentItem(item.number, refusal_code=item.refusal_code, refusal=item.refusal)
         for item in items
         if item.refusal_code
     }
-    outcomes = {**refused, **(_upload(wanted, wish) if wanted else {})}
+    outcomes = {**refused, **(_upload(wanted, wish, is_stopping) if wanted else {})}
     return [outcomes[item.number] for item in items]
 
 
-def _upload(items: Sequence[BatchItem], wish: Wish) -> dict[int, SentItem]:
-    files = [SentFile(item.place.rpartition("/")[2], _reader(wish.places[item.place_number], item)) for item in items]
+def _upload(items: Sequence[BatchItem], wish: Wish, is_stopping: Callable[[], bool]) -> dict[int, SentItem]:
+    files = [
+        SentFile(item.place.rpartition("/")[2], _reader(wish.places[item.place_number], item, is_stopping))
+        for item in items
+    ]
     try:
         answer = accept_upload(
             files=files,
@@ -154,8 +169,10 @@ def _pair(items: Sequence[BatchItem], images: Sequence[Image], rejected: Sequenc
     return sent
 
 
-def _reader(place: BatchPlace, item: BatchItem) -> Callable[[], bytes]:
+def _reader(place: BatchPlace, item: BatchItem, is_stopping: Callable[[], bool]) -> Callable[[], bytes]:
     def read() -> bytes:
+        if is_stopping():
+            raise Stopped
         try:
             return place.read(item.place, settings.UPLOAD_MAX_BYTES)
         except UnreadableFileError as problem:

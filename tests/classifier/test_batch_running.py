@@ -14,13 +14,22 @@ from django.db import connection
 from django.utils import timezone
 
 from classifier import batch_running, batch_sending
-from classifier.batch_jobs import ClaimedBatch, FoundFile, SentItem, claim_batch, find_or_create_batch, list_files
+from classifier.batch_jobs import (
+    ClaimedBatch,
+    FoundFile,
+    SentItem,
+    claim_batch,
+    find_or_create_batch,
+    list_files,
+    read_unsent,
+)
 from classifier.batch_places import open_place
 from classifier.batch_results import BatchResult, read_ended
 from classifier.batch_sending import Wish
 from classifier.deletions import Asker, delete_rows
 from classifier.errors import StorageUnavailable
-from classifier.models import BatchJob, Classifier, Deletion, Prediction
+from classifier.models import BatchJob, Classifier, Deletion, Image, Prediction
+from classifier.object_storage import list_objects
 from classifier.upload_requests import UploadAnswer
 from classifier.uploads import accept_upload
 from tests.batch_makers import answer_waiting, write_pictures
@@ -46,7 +55,9 @@ def run_refused(pets: Classifier, count: int, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(
         batch_sending,
         "send_items",
-        lambda items, wish: [SentItem(item.number, refusal_code="empty_file", refusal="Empty.") for item in items],
+        lambda items, wish, is_stopping: [
+            SentItem(item.number, refusal_code="empty_file", refusal="Empty.") for item in items
+        ],
     )
     cost = Cost()
 
@@ -185,3 +196,17 @@ def test_trouble_that_stays_ends_it_with_the_rows_as_they_are(
     with pytest.raises(StorageUnavailable):
         run(pets, write_pictures(tmp_path / "p", 2), monkeypatch)
     assert BatchJob.objects.get().state == "running"
+
+
+def test_a_chunk_that_is_stopped_leaves_nothing_behind(pets: Classifier, tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "p", 3)
+    batch = start(pets, batch_running.find_files([open_place(str(folder))]), [str(folder)])
+    stops = iter([False, False, True])
+    with pytest.raises(batch_sending.Stopped):
+        batch_sending.send_items(
+            read_unsent(batch, first=0, count=3),
+            Wish("pets", None, [open_place(str(folder))]),
+            is_stopping=lambda: next(stops),
+        )
+    assert Image.objects.count() == 0
+    assert list(list_objects("images/")) == []
