@@ -11,9 +11,10 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from classifier.broker_answers import claim_answers, mark_answered
+from classifier.broker_requests import Asked, answer_again
 from classifier.errors import StorageUnavailable
 from classifier.models import BrokerRequest, Classifier, EvaluationRequest, Image, Prediction, TrainingRun
-from classifier.object_storage import write_verified
+from classifier.object_storage import list_objects, write_verified
 from tests.row_makers import png_bytes
 from tests.webapp.gateway.predicting import predict_all
 from tests.webapp.training_rows import finished_run, trainable_classifier
@@ -103,6 +104,26 @@ def test_a_repeat_while_its_answer_is_being_published_is_answered_once_more() ->
     assert mark_answered(worker=worker, ids=[held.id]) == 0
     _, [again] = claim_answers(source=SOURCE)
     assert (again.answer, again.reply_to) == (held.answer, "_INBOX.second")
+
+
+@pytest.mark.usefixtures("pets")
+@pytest.mark.parametrize("body", [png_bytes(1), b"no picture"])
+def test_of_two_gateways_that_take_one_message_at_the_same_moment_one_stores_it(
+    body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(body, key="a")
+    stored = [found.key for found in list_objects("")]
+    looks: list[bool] = []
+
+    def look_too_early(asked: Asked) -> bool:
+        looks.append(len(looks) > 0 and answer_again(asked))
+        return looks[-1]
+
+    monkeypatch.setattr("webapp.gateway.intake.answer_again", look_too_early)
+    assert take(body, key="a").outcome is Outcome.REPEATED
+    assert looks == [False, True]
+    assert BrokerRequest.objects.count() == 1
+    assert [found.key for found in list_objects("")] == stored
 
 
 @pytest.mark.usefixtures("pets")
