@@ -25,9 +25,12 @@ pytest_plugins = ["tests.row_makers", "tests.webhook_receiver"]
 
 @pytest.fixture(autouse=True)
 def private_media(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Each test stores its objects in a folder of its own."""
+    """Each test stores its objects in a folder of its own, and hashes passwords at no cost."""
     usual = settings.STORAGES["default"]
     default = {**usual, "OPTIONS": {**usual.get("OPTIONS", {}), "location": str(tmp_path_factory.mktemp("media"))}}
     static = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    with override_settings(STORAGES={**settings.STORAGES, "default": default, "staticfiles": static}):
+    storages = {**settings.STORAGES, "default": default, "staticfiles": static}
+    # Made to be slow: a real hash takes as long as ten tests.
+    hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    with override_settings(STORAGES=storages, PASSWORD_HASHERS=hashers):
         yield

@@ -20,5 +20,5 @@ def one_time_login(request: HttpRequest, token: str) -> HttpResponse:
         user = redeem_login_token(token)
     except NotAllowed:
         return render(request, "one_time_login_refused.html", status=403)
-    login(request, user)
+    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     return redirect("admin:index")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from axes.models import AccessAttempt
+from django.conf import settings
 from django.contrib.auth.models import User
+from django.http import HttpResponse
 from django.test import Client
 
 pytestmark = pytest.mark.django_db
@@ -32,3 +35,40 @@ def test_a_wrong_password_is_said_and_the_name_is_kept(ann: User, client: Client
 def test_nobody_is_sent_to_another_site_by_a_login(ann: User, client: Client) -> None:
     words = {"username": "ann", "password": "correct horse battery", "next": "https://elsewhere.example/"}
     assert client.post("/login/", words)["Location"] == "/"
+
+
+def guess(client: Client, name: str, *, address: str = "198.51.100.1", login: str = "/login/") -> HttpResponse:
+    return client.post(login, {"username": name, "password": "guessed"}, REMOTE_ADDR=address)
+
+
+@pytest.mark.parametrize("login", ["/login/", "/admin/login/"])
+def test_a_name_is_locked_for_the_address_that_guesses_its_password(ann: User, client: Client, login: str) -> None:
+    statuses = [guess(client, "ann", login=login).status_code for _ in range(settings.AXES_FAILURE_LIMIT + 1)]
+    assert statuses[-1] == 429
+    assert statuses[0] == 200
+    words = {"username": "ann", "password": "correct horse battery"}
+    locked = client.post(login, words, REMOTE_ADDR="198.51.100.1")
+    assert (locked.status_code, locked["Retry-After"]) == (429, "900")
+    assert "Wait 15 minutes" in locked.content.decode()
+    assert "_auth_user_id" not in client.session
+
+
+def test_nobody_locks_out_somebody_at_another_address(ann: User, client: Client) -> None:
+    for _ in range(settings.AXES_FAILURE_LIMIT + 1):
+        guess(client, "ann")
+    words = {"username": "ann", "password": "correct horse battery"}
+    assert client.post("/login/", words, REMOTE_ADDR="198.51.100.2").status_code == 302
+
+
+def test_a_right_password_forgets_the_wrong_ones(ann: User, client: Client) -> None:
+    for _ in range(2):
+        for _ in range(settings.AXES_FAILURE_LIMIT - 1):
+            assert guess(client, "ann").status_code == 200
+        words = {"username": "ann", "password": "correct horse battery"}
+        assert client.post("/login/", words, REMOTE_ADDR="198.51.100.1").status_code == 302
+        client.logout()
+
+
+def test_no_password_is_kept_of_an_attempt(ann: User, client: Client) -> None:
+    guess(client, "ann")
+    assert "guessed" not in str(AccessAttempt.objects.values().get())
