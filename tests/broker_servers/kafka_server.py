@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import confluent_kafka
+from confluent_kafka import KafkaError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 _REBALANCE_DELAY_MS = 50
@@ -41,6 +42,10 @@ class KafkaServer:
     def create_topic(self, name: str, partitions: int) -> None:
         """Topics that are not made come with four partitions at the first word about them."""
         self._tell(f"topic {name} {partitions}")
+
+    def hide_topic(self, name: str) -> None:
+        """As one that is not there, on a cluster that makes none by itself."""
+        self._tell(f"hide {name}")
 
     def go_down(self) -> None:
         """Close every connection and take none, but remember everything."""
@@ -88,6 +93,9 @@ class _Cluster:
         """One command; returns librdkafka's error number, 0 for none."""
         if words[0] == "topic":
             return int(self._call.rd_kafka_mock_topic_create(self._handle, words[1].encode(), int(words[2]), 1))
+        if words[0] == "hide":
+            self._call.rd_kafka_mock_topic_set_error(self._handle, words[1].encode(), KafkaError.UNKNOWN_TOPIC_OR_PART)
+            return 0
         verb = {"down": "set_down", "up": "set_up"}[words[0]]
         return int(getattr(self._call, f"rd_kafka_mock_broker_{verb}")(self._handle, 1))
 

@@ -25,7 +25,6 @@ _HOPELESS = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
 }
-_LOST = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT}
 # A partition whose oldest message waits this far behind the newest rests until it is done.
 _MOST_SPAN = 5000
 # Pausing throws the fetched messages away: a short lack of room is waited out.
@@ -64,7 +63,7 @@ class KafkaClient:
         session_ms = int(settings.GATEWAY_KAFKA_SESSION_SECONDS * 1000)
         try:
             find_or_make_topics(shared, (options.request_topic, options.reply_topic, options.dead_letter_topic))
-            self._publisher = KafkaPublisher(shared, options.most_bytes)
+            self._publisher = KafkaPublisher({**shared, "error_cb": self._hear_publisher}, options.most_bytes)
             self._consumer = Consumer(
                 {
                     "partition.assignment.strategy": "cooperative-sticky",
@@ -227,9 +226,14 @@ class KafkaClient:
     def _hear_error(self, error: KafkaError) -> None:
         if error.fatal() or error.code() in _HOPELESS:
             self._broken = f"Kafka refuses us: {error.str()}."
-        elif error.code() in _LOST and self._is_connected:
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN and self._is_connected:
             self._is_connected = False
             logger.warning("broker_lost", error=error.str())
+
+    def _hear_publisher(self, error: KafkaError) -> None:
+        """A topic that we may not write to was somebody's `reply_to`, and no reason to stop."""
+        if error.code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            self._hear_error(error)
 
     def _check_connection(self, consumer: Consumer) -> None:
         """After a loss: ask now and then, since an idle connection says nothing by itself."""

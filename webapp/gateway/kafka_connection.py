@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 from django.conf import settings
 
 from webapp.gateway.protocol import BrokerUnavailable
@@ -67,4 +68,5 @@ def find_or_make_topics(configuration: dict[str, Any], names: Sequence[str]) -> 
             made.result()
             logger.info("topic_made", topic=name, partitions=settings.GATEWAY_KAFKA_PARTITIONS)
         except KafkaException as problem:
-            logger.warning("topic_not_made", topic=name, error=problem.args[0].str())
+            if problem.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                logger.warning("topic_not_made", topic=name, error=problem.args[0].str())

@@ -25,6 +25,8 @@ _NEVER = {
 }
 # A message not confirmed by then is dropped from the library's queue, and so cannot arrive much later by surprise.
 _CONFIRM_MS = 10_000
+# A topic that nobody knows after this time does not come by waiting; one just made is known by then.
+_UNKNOWN_MS = 3_000
 _TURN_SECONDS = 0.02
 
 
@@ -35,6 +37,7 @@ class KafkaPublisher:
         fixed = {
             "enable.idempotence": True,
             "delivery.timeout.ms": _CONFIRM_MS,
+            "topic.metadata.propagation.max.ms": _UNKNOWN_MS,
             "linger.ms": 5,
             # A dead letter is as large as its request, and carries headers.
             "message.max.bytes": max(most_bytes, 1_000_000) + 100_000,

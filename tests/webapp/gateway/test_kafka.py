@@ -210,6 +210,16 @@ def test_publishing_says_of_each_what_became_of_it(place: Place) -> None:
     assert client.publish([Outgoing("answers", "a", b"{}")], 1) == [Sent.LATER]
 
 
+def test_a_topic_that_nobody_knows_is_given_up_and_delays_no_other_message(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.gateway.kafka_publishing._UNKNOWN_MS", 200)
+    client = place.open()
+    place.server.hide_topic("nowhere")
+    outgoing = [Outgoing("nowhere", "a", b"{}"), Outgoing("answers", "b", b"{}")]
+    assert client.publish(outgoing, 8) == [Sent.NEVER, Sent.CONFIRMED]
+
+
 def test_a_broker_that_does_not_answer_is_said_in_a_sentence(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.GATEWAY_KAFKA_SERVERS = "127.0.0.1:1"
     monkeypatch.setattr("webapp.gateway.kafka_connection._ANSWER_SECONDS", 0.2)
