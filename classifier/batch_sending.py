@@ -108,7 +108,8 @@ class BatchSender:
                 return self._send_once(items)
             except PASSING as problem:
                 logger.warning("batch_chunk_failed", error=repr(problem))
-                connection.close_if_unusable_or_obsolete()
+                if not connection.in_atomic_block:
+                    connection.close_if_unusable_or_obsolete()
                 self._sleep(pause)
         return self._send_once(items)
 
