@@ -26,6 +26,8 @@ def configure_clients() -> dict[str, Any]:
         "bootstrap.servers": settings.GATEWAY_KAFKA_SERVERS,
         "client.id": "whatsit-gateway",
         "reconnect.backoff.max.ms": 2000,
+        # A topic made later is seen within this time.
+        "topic.metadata.refresh.interval.ms": 30_000,
         # A lost broker is said once, by us; librdkafka would say every attempt.
         "log_level": _CRITICAL,
         **read_properties(settings.GATEWAY_KAFKA_PROPERTIES),
