@@ -57,7 +57,7 @@ class RateColumn(ProgressColumn):
 
 @contextmanager
 def rated_bar(title: str, *, is_wanted: bool) -> Iterator[SetProgress]:
-    """A bar with rate and time left; what was done before it began is not taken for speed."""
+    """A bar with rate and time left."""
     if not (is_wanted and sys.stderr.isatty()):
         yield lambda done, total: None
         return
