@@ -88,7 +88,9 @@ class Watched:
         """What is wrong with the page at this address, in words."""
         self.complaints.clear()
         answer = self.open(address)
-        width = self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert self.page.viewport_size
+        # Not innerWidth: a phone zooms out until what is too wide fits.
+        width = [self.page.evaluate("document.documentElement.scrollWidth"), self.page.viewport_size["width"]]
         wrong = [] if answer.status == 200 else [f"it answers {answer.status}"]
         wrong += [f"it is {width[0]} pixels wide on {width[1]}"] if width[0] > width[1] else []
         wrong += serious_findings(self.page)
@@ -162,3 +164,16 @@ def test_everything_on_every_page_is_reached_by_keyboard(watch: Any, filled: Fil
                 break
         missed += [f"{address}: {words}" for words in watched.page.evaluate(SAY_UNREACHED)]
     assert missed == []
+
+
+def test_a_new_token_is_made_and_copied_by_keyboard_alone(watch: Any, filled: FilledSite) -> None:
+    watched = watch(**DESK, permissions=["clipboard-read", "clipboard-write"])
+    watched.open(f"{filled.address}/tokens/")
+    watched.page.get_by_label("What will use it").fill("camera")
+    watched.page.keyboard.press("Enter")
+    text = watched.page.get_by_label("The new token").input_value()
+    watched.page.get_by_role("button", name="Copy").press("Enter")
+    watched.page.get_by_text("Copied.").wait_for()
+    assert watched.page.evaluate("navigator.clipboard.readText()") == text
+    assert serious_findings(watched.page) == []
+    assert watched.complaints == []
