@@ -28,6 +28,9 @@ for a person. What does not exist and what you may not see are both 404.
 **Lists** come in pages, the newest first: pass `next_cursor` on as `cursor` until it is null.
 
 **Repeats.** Send an `Idempotency-Key` with what must not happen twice: the repeat gets the first answer.
+
+**Limits.** `RateLimit-Remaining` says how many calls are left, `RateLimit-Reset` in how many seconds they are renewed.
+Beyond the limit the answer is 429, with `Retry-After`.
 """
 TAGS: Final = {
     "images": "Pictures and their predictions. Visitors may send pictures, and see their own.",
