@@ -14,8 +14,9 @@ from django.core.management import CommandError, call_command
 from classifier import batch_running
 from classifier.batch_jobs import claim_batch, keep_batch
 from classifier.models import BatchItem, BatchJob, Classifier, Image, Prediction
+from classifier.object_storage import write_verified
 from tests.batch_makers import answer_waiting, write_pictures
-from tests.row_makers import make_version
+from tests.row_makers import make_version, png_bytes
 from webapp.management.commands import classify
 
 pytestmark = pytest.mark.django_db
@@ -136,6 +137,13 @@ def test_a_second_run_stores_and_asks_nothing_again(tmp_path: Path) -> None:
     second, _ = run("pets", folder)
     assert first == second
     assert (Image.objects.count(), Prediction.objects.count(), BatchJob.objects.count()) == (3, 3, 2)
+
+
+def test_a_prefix_of_the_storage_is_read_like_a_folder(pets: Classifier) -> None:
+    for seed in (2, 1):
+        write_verified(f"incoming/cats/{seed}.png", png_bytes(seed))
+    out, _ = run("pets", "storage://incoming/cats")
+    assert out.splitlines() == [f"storage://incoming/cats/{seed}.png: cat (90.0%)" for seed in (1, 2)]
 
 
 def test_a_named_version_answers(tmp_path: Path, pets: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
