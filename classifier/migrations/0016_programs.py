@@ -7,154 +7,337 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('classifier', '0015_reviewed_images_index'),
+        ("classifier", "0015_reviewed_images_index"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ApiToken',
+            name="ApiToken",
             fields=[
-                ('id', models.UUIDField(default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(help_text='What uses it.', max_length=120)),
-                ('prefix', models.CharField(help_text='Its first characters, to recognise it by.', max_length=16)),
-                ('digest', models.CharField(help_text='SHA-256 of the whole token.', max_length=64, unique=True)),
-                ('scopes', models.JSONField(default=list)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('last_used_at', models.DateTimeField(blank=True, help_text='To the minute.', null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(help_text="What uses it.", max_length=120)),
+                ("prefix", models.CharField(help_text="Its first characters, to recognise it by.", max_length=16)),
+                ("digest", models.CharField(help_text="SHA-256 of the whole token.", max_length=64, unique=True)),
+                ("scopes", models.JSONField(default=list)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("last_used_at", models.DateTimeField(blank=True, help_text="To the minute.", null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="api_tokens",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='BatchJob',
+            name="BatchJob",
             fields=[
-                ('id', models.UUIDField(default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
-                ('places', models.JSONField(help_text='The folders, files and storage URLs that were named.')),
-                ('fingerprint', models.CharField(help_text='SHA-256 over classifier, version and places.', max_length=64)),
-                ('state', models.CharField(choices=[('running', 'Running'), ('done', 'Done')], default='running', max_length=7)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('done_at', models.DateTimeField(blank=True, null=True)),
-                ('classifier', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='batch_jobs', to='classifier.classifier')),
-                ('wished_version', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='classifier.modelversion')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("places", models.JSONField(help_text="The folders, files and storage URLs that were named.")),
+                (
+                    "fingerprint",
+                    models.CharField(help_text="SHA-256 over classifier, version and places.", max_length=64),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("running", "Running"), ("done", "Done")], default="running", max_length=7
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("done_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "classifier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="batch_jobs",
+                        to="classifier.classifier",
+                    ),
+                ),
+                (
+                    "wished_version",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="classifier.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='BatchItem',
+            name="BatchItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(help_text='Its place in the batch, from 0.')),
-                ('place', models.CharField(help_text='Path or storage URL of the file.', max_length=1000)),
-                ('refusal_code', models.CharField(blank=True, default='', max_length=40)),
-                ('refusal', models.CharField(blank=True, default='', max_length=300)),
-                ('image', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='batch_items', to='classifier.image')),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='classifier.batchjob')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField(help_text="Its place in the batch, from 0.")),
+                ("place", models.CharField(help_text="Path or storage URL of the file.", max_length=1000)),
+                ("refusal_code", models.CharField(blank=True, default="", max_length=40)),
+                ("refusal", models.CharField(blank=True, default="", max_length=300)),
+                (
+                    "image",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="batch_items",
+                        to="classifier.image",
+                    ),
+                ),
+                (
+                    "job",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="items", to="classifier.batchjob"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['job', 'number'],
+                "ordering": ["job", "number"],
             },
         ),
         migrations.CreateModel(
-            name='BrokerRequest',
+            name="BrokerRequest",
             fields=[
-                ('id', models.UUIDField(default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
-                ('source', models.CharField(help_text='Broker and topic it came from: kafka:req_predict.', max_length=120)),
-                ('message_id', models.CharField(max_length=200)),
-                ('kind', models.CharField(choices=[('predict', 'Predict'), ('train', 'Train'), ('evaluate', 'Evaluate')], max_length=8)),
-                ('reply_to', models.CharField(max_length=250)),
-                ('answer', models.JSONField(blank=True, help_text='Once it is known; refusals have theirs at once.', null=True)),
-                ('worker', models.CharField(blank=True, default='', max_length=120)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('claim', models.PositiveIntegerField(default=0)),
-                ('received_at', models.DateTimeField(auto_now_add=True)),
-                ('answered_at', models.DateTimeField(blank=True, null=True)),
-                ('evaluation', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='classifier.evaluationrequest')),
-                ('image', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='classifier.image')),
-                ('training_run', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='classifier.trainingrun')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "source",
+                    models.CharField(help_text="Broker and topic it came from: kafka:req_predict.", max_length=120),
+                ),
+                ("message_id", models.CharField(max_length=200)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("predict", "Predict"), ("train", "Train"), ("evaluate", "Evaluate")], max_length=8
+                    ),
+                ),
+                ("reply_to", models.CharField(max_length=250)),
+                (
+                    "answer",
+                    models.JSONField(
+                        blank=True, help_text="Once it is known; refusals have theirs at once.", null=True
+                    ),
+                ),
+                ("worker", models.CharField(blank=True, default="", max_length=120)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("claim", models.PositiveIntegerField(default=0)),
+                ("received_at", models.DateTimeField(auto_now_add=True)),
+                ("answered_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "evaluation",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="classifier.evaluationrequest",
+                    ),
+                ),
+                (
+                    "image",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="classifier.image",
+                    ),
+                ),
+                (
+                    "training_run",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="classifier.trainingrun",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Webhook',
+            name="Webhook",
             fields=[
-                ('id', models.UUIDField(default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
-                ('url', models.URLField(max_length=500)),
-                ('events', models.JSONField(default=list)),
-                ('secret', models.CharField(help_text='Both sides need it as it is, to sign and to check.', max_length=80)),
-                ('is_active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('classifier', models.ForeignKey(blank=True, help_text='Empty: of every classifier.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='webhooks', to='classifier.classifier')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='webhooks', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("url", models.URLField(max_length=500)),
+                ("events", models.JSONField(default=list)),
+                (
+                    "secret",
+                    models.CharField(help_text="Both sides need it as it is, to sign and to check.", max_length=80),
+                ),
+                ("is_active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "classifier",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Empty: of every classifier.",
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="webhooks",
+                        to="classifier.classifier",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="webhooks",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='WebhookDelivery',
+            name="WebhookDelivery",
             fields=[
-                ('id', models.UUIDField(default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
-                ('event', models.CharField(choices=[('prediction.done', 'Prediction Done'), ('review.made', 'Review Made'), ('training.finished', 'Training Finished'), ('model.promoted', 'Model Promoted')], max_length=30)),
-                ('subject', models.CharField(help_text='What it tells of: one message a webhook, event and subject.', max_length=80)),
-                ('payload', models.JSONField()),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('done', 'Done'), ('failed', 'Failed')], default='waiting', max_length=7)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('available_at', models.DateTimeField(help_text='Not before this moment.')),
-                ('give_up_at', models.DateTimeField(help_text='The last attempt is the one after which this moment has passed.')),
-                ('worker', models.CharField(blank=True, default='', max_length=120)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('claim', models.PositiveIntegerField(default=0)),
-                ('status_code', models.PositiveSmallIntegerField(blank=True, help_text='Of the last answer.', null=True)),
-                ('outcome', models.CharField(blank=True, default='', help_text='Of the last attempt, in words.', max_length=300)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('webhook', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='classifier.webhook')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=classifier.identifiers.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "event",
+                    models.CharField(
+                        choices=[
+                            ("prediction.done", "Prediction Done"),
+                            ("review.made", "Review Made"),
+                            ("training.finished", "Training Finished"),
+                            ("model.promoted", "Model Promoted"),
+                        ],
+                        max_length=30,
+                    ),
+                ),
+                (
+                    "subject",
+                    models.CharField(
+                        help_text="What it tells of: one message a webhook, event and subject.", max_length=80
+                    ),
+                ),
+                ("payload", models.JSONField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("waiting", "Waiting"), ("done", "Done"), ("failed", "Failed")],
+                        default="waiting",
+                        max_length=7,
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("available_at", models.DateTimeField(help_text="Not before this moment.")),
+                (
+                    "give_up_at",
+                    models.DateTimeField(help_text="The last attempt is the one after which this moment has passed."),
+                ),
+                ("worker", models.CharField(blank=True, default="", max_length=120)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("claim", models.PositiveIntegerField(default=0)),
+                (
+                    "status_code",
+                    models.PositiveSmallIntegerField(blank=True, help_text="Of the last answer.", null=True),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True, default="", help_text="Of the last attempt, in words.", max_length=300
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "webhook",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="deliveries", to="classifier.webhook"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.AddConstraint(
-            model_name='batchjob',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'running')), fields=('fingerprint',), name='one_running_batch'),
+            model_name="batchjob",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "running")), fields=("fingerprint",), name="one_running_batch"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='batchitem',
-            constraint=models.UniqueConstraint(fields=('job', 'number'), name='batch_item_once'),
+            model_name="batchitem",
+            constraint=models.UniqueConstraint(fields=("job", "number"), name="batch_item_once"),
         ),
         migrations.AddIndex(
-            model_name='brokerrequest',
-            index=models.Index(condition=models.Q(('answered_at__isnull', True)), fields=['source', 'id'], name='broker_request_waiting'),
+            model_name="brokerrequest",
+            index=models.Index(
+                condition=models.Q(("answered_at__isnull", True)),
+                fields=["source", "id"],
+                name="broker_request_waiting",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='brokerrequest',
-            constraint=models.UniqueConstraint(fields=('source', 'message_id'), name='broker_request_once'),
+            model_name="brokerrequest",
+            constraint=models.UniqueConstraint(fields=("source", "message_id"), name="broker_request_once"),
         ),
         migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['available_at'], name='delivery_waiting'),
+            model_name="webhookdelivery",
+            index=models.Index(
+                condition=models.Q(("ended_at__isnull", True)), fields=["available_at"], name="delivery_waiting"
+            ),
         ),
         migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(fields=['webhook', '-id'], name='delivery_log'),
+            model_name="webhookdelivery",
+            index=models.Index(fields=["webhook", "-id"], name="delivery_log"),
         ),
         migrations.AddConstraint(
-            model_name='webhookdelivery',
-            constraint=models.UniqueConstraint(fields=('webhook', 'event', 'subject'), name='one_delivery_per_subject'),
+            model_name="webhookdelivery",
+            constraint=models.UniqueConstraint(fields=("webhook", "event", "subject"), name="one_delivery_per_subject"),
         ),
         migrations.AddConstraint(
-            model_name='webhookdelivery',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', True), ('state', 'waiting')), models.Q(('ended_at__isnull', False), ('state__in', ['done', 'failed'])), _connector='OR'), name='ended_delivery_has_end'),
+            model_name="webhookdelivery",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("ended_at__isnull", True), ("state", "waiting")),
+                    models.Q(("ended_at__isnull", False), ("state__in", ["done", "failed"])),
+                    _connector="OR",
+                ),
+                name="ended_delivery_has_end",
+            ),
         ),
     ]

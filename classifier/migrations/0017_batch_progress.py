@@ -5,55 +5,60 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('classifier', '0016_programs'),
+        ("classifier", "0016_programs"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='batchitem',
-            name='place_number',
+            model_name="batchitem",
+            name="place_number",
             field=models.PositiveIntegerField(default=0, help_text="Which of the job's places it was found in."),
         ),
         migrations.AddField(
-            model_name='batchitem',
-            name='prediction',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='classifier.prediction'),
+            model_name="batchitem",
+            name="prediction",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="classifier.prediction",
+            ),
         ),
         migrations.AddField(
-            model_name='batchjob',
-            name='claim',
+            model_name="batchjob",
+            name="claim",
             field=models.PositiveIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='batchjob',
-            name='item_count',
+            model_name="batchjob",
+            name="item_count",
             field=models.PositiveIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='batchjob',
-            name='lease_until',
+            model_name="batchjob",
+            name="lease_until",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='batchjob',
-            name='listed_at',
-            field=models.DateTimeField(blank=True, help_text='When all its files stood in rows.', null=True),
+            model_name="batchjob",
+            name="listed_at",
+            field=models.DateTimeField(blank=True, help_text="When all its files stood in rows.", null=True),
         ),
         migrations.AddField(
-            model_name='batchjob',
-            name='sent_count',
+            model_name="batchjob",
+            name="sent_count",
             field=models.PositiveIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='batchjob',
-            name='worker',
-            field=models.CharField(blank=True, default='', max_length=120),
+            model_name="batchjob",
+            name="worker",
+            field=models.CharField(blank=True, default="", max_length=120),
         ),
         migrations.AlterField(
-            model_name='batchitem',
-            name='place',
-            field=models.TextField(help_text='Path or storage URL of the file.'),
+            model_name="batchitem",
+            name="place",
+            field=models.TextField(help_text="Path or storage URL of the file."),
         ),
     ]

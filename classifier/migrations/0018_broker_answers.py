@@ -5,25 +5,40 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('classifier', '0017_batch_progress'),
+        ("classifier", "0017_batch_progress"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='brokerrequest',
-            name='fingerprint',
-            field=models.CharField(blank=True, default='', help_text='SHA-256 over what was asked.', max_length=64),
+            model_name="brokerrequest",
+            name="fingerprint",
+            field=models.CharField(blank=True, default="", help_text="SHA-256 over what was asked.", max_length=64),
         ),
         migrations.AddField(
-            model_name='brokerrequest',
-            name='prediction',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='classifier.prediction'),
+            model_name="brokerrequest",
+            name="prediction",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="classifier.prediction",
+            ),
         ),
         migrations.AlterField(
-            model_name='trainingrun',
-            name='source',
-            field=models.CharField(choices=[('command', 'the command line'), ('page', 'a page'), ('schedule', 'the schedule'), ('api', 'the API'), ('broker', 'a message')], default='command', max_length=8),
+            model_name="trainingrun",
+            name="source",
+            field=models.CharField(
+                choices=[
+                    ("command", "the command line"),
+                    ("page", "a page"),
+                    ("schedule", "the schedule"),
+                    ("api", "the API"),
+                    ("broker", "a message"),
+                ],
+                default="command",
+                max_length=8,
+            ),
         ),
     ]
