@@ -12,7 +12,7 @@ from django.template.context import Context
 from django.urls import NoReverseMatch, reverse
 
 from classifier.review_queue import count_all_waiting
-from webapp.access import may_have_tokens, may_hook, may_review, may_see_work
+from webapp.access import may_have_tokens, may_review, may_see_work
 
 register = template.Library()
 
@@ -67,7 +67,6 @@ ENTRIES = (
     Entry("Training", "trainings", right=may_see_work_once_logged_in),
     Entry("API", "api-docs", aside=True),
     Entry("Tokens", "tokens", right=may_have_tokens, aside=True),
-    Entry("Webhooks", "webhooks", right=may_hook, aside=True),
     Entry("Admin", "admin:index", right=may_administer, aside=True),
 )
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from classifier.api_tokens import revoke_token, state_of
 from classifier.errors import Refused
 from classifier.models import ApiToken
-from webapp.access import get_own_token, may_have_tokens, work_page, working_user
+from webapp.access import get_own_token, may_have_tokens, may_hook, work_page, working_user
 from webapp.token_form import TokenForm
 
 # Ended ones are kept so that what they sent stays explained; nobody reads hundreds of them.
@@ -69,6 +69,7 @@ def _show(
         "text": text,
         "usable": [token for token in rows if states[token.pk] == "usable"],
         "ended": [token for token in rows if states[token.pk] != "usable"][:_ENDED_SHOWN],
+        "may_hook": may_hook(request.user),
         "site_address": request.build_absolute_uri("/").rstrip("/"),
     }
     return render(request, "tokens/tokens.html", context, status=status)

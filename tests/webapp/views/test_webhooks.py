@@ -210,7 +210,11 @@ def test_who_may_not_train_finds_nothing(role: str, webhook: Webhook) -> None:
     places = addresses(webhook)
     assert {getattr(stranger, method)(address, WISH).status_code for method, address in places} == {404}
     assert Webhook.objects.count() == 1
-    assert "Webhooks" not in stranger.get("/").content.decode()
+    assert LIST not in stranger.get("/tokens/").content.decode()
+
+
+def test_people_who_may_find_the_page_from_the_tokens(client: Client) -> None:
+    assert f'href="{LIST}"' in client.get("/tokens/").content.decode()
 
 
 def test_visitors_are_sent_to_the_login(webhook: Webhook) -> None:
