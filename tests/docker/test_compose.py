@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 DOCKER = ROOT / "docker"
 FILES = ["compose.yaml", "compose.gpu.yaml"]
 SECRETS = {"SECRET_KEY": "a", "POSTGRES_PASSWORD": "b", "REDIS_PASSWORD": "c", "AWS_SECRET_ACCESS_KEY": "d"}
-PARTS = {"web", "gpu", "train", "default", "beat"}
+PARTS = {"web", "gpu", "train", "default", "beat", "gateway"}
 
 
 def read(name: str) -> dict[str, Any]:

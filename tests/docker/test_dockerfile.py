@@ -91,7 +91,7 @@ def test_start_commands_are_lists_so_that_signals_arrive(image: str) -> None:
 
 def test_the_installed_lists_are_pinned() -> None:
     names = {word for name, words in read_instructions() if name == "RUN" for word in words.split() if ".txt" in word}
-    assert names == {"requirements.txt", "requirements-web.txt", "requirements-gpu.txt", "requirements-storage.txt"}
+    assert names == {"requirements.txt", *(f"requirements-{name}.txt" for name in ("web", "gpu", "storage", "brokers"))}
     for name in names:
         lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
         pins = [line for line in lines if line and not line.lstrip().startswith("#")]

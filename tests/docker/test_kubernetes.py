@@ -57,7 +57,7 @@ def test_every_file_of_the_folder_is_used() -> None:
 
 
 def test_every_part_of_the_product_runs() -> None:
-    assert set(pods()) == {"prepare", "web", "gpu", "train", "default", "beat"}
+    assert set(pods()) == {"prepare", "web", "gpu", "train", "default", "beat", "gateway"}
 
 
 def test_images_and_commands_exist() -> None:

@@ -79,6 +79,10 @@ def test_every_beat_option_exists_in_celery(tmp_path: Path) -> None:
     assert "/state/beat-schedule" in call
 
 
+def test_the_gateway_starts_for_the_broker_it_is_told(tmp_path: Path) -> None:
+    assert recorded("start-gateway", "kafka", folder=tmp_path) == [["manage.py", "gateway", "kafka"]]
+
+
 def test_every_web_option_exists_in_uvicorn() -> None:
     used = {word for word in web_part(7).command[3:] if word.startswith("--")}
     assert used <= option_names(uvicorn_main)
