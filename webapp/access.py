@@ -170,13 +170,23 @@ def visible_images(request: HttpRequest) -> QuerySet[Image]:
 
 
 def own_images(request: HttpRequest) -> QuerySet[Image]:
-    """What the asker sent; a person's tokens send for that person, a token sees its own only."""
+    """What the asker sent."""
+    keys = _own_keys(request)
+    return Image.objects.filter(owner=keys[0]) if len(keys) == 1 else Image.objects.filter(owner__in=keys)
+
+
+def owns_image(request: HttpRequest, image: Image) -> bool:
+    """Whether the asker sent it."""
+    return image.owner == asking_owner(request).key or image.owner in _own_keys(request)
+
+
+def _own_keys(request: HttpRequest) -> list[str]:
+    """A person's tokens send for that person; a token sees its own only."""
     key = asking_owner(request).key
     if isinstance(request.user, AnonymousUser) or token_of(request.user):
-        return Image.objects.filter(owner=key)
+        return [key]
     tokens = ApiToken.objects.filter(user_id=request.user.pk).values_list("id", flat=True)
-    keys = [key, *(Owner("token", str(identifier)).key for identifier in tokens)]
-    return Image.objects.filter(owner=key) if len(keys) == 1 else Image.objects.filter(owner__in=keys)
+    return [key, *(Owner("token", str(identifier)).key for identifier in tokens)]
 
 
 def get_image(request: HttpRequest, image_id: str) -> Image:

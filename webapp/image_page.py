@@ -18,6 +18,7 @@ from webapp.access import (
     may_review,
     may_see_all_images,
     may_see_work,
+    owns_image,
     working_user,
 )
 
@@ -86,7 +87,7 @@ def describe_image_page(request: HttpRequest, image: Image) -> dict[str, Any]:
         "may_review": is_reviewer,
         "may_decide": may_decide(request.user) and image.review_state == Image.ReviewState.DISPUTED,
         "has_own_word": is_reviewer and _has_own_word(request, image),
-        "may_suggest": not is_reviewer and image.owner == asking_owner(request).key,
+        "may_suggest": not is_reviewer and owns_image(request, image),
         "shows_work": shows_work,
         "versions": list_versions(image) if shows_work else [],
         "ask_hindrance": why_not_ask(image),
@@ -219,7 +220,7 @@ def _has_own_word(request: HttpRequest, image: Image) -> bool:
 
 def _delete_address(request: HttpRequest, image: Image) -> str:
     """Empty where this asker may not delete it."""
-    if image.owner != asking_owner(request).key and not may_delete_images(request.user):
+    if not owns_image(request, image) and not may_delete_images(request.user):
         return ""
     try:
         return reverse("image-delete", args=[image.id])

@@ -52,6 +52,18 @@ def test_people_see_what_their_tokens_sent_and_may_delete_it(pets: Classifier) -
     assert client_of(user).delete(f"{IMAGES}/{image_id}").status_code == 204
 
 
+def test_people_say_what_is_wrong_with_what_their_tokens_sent(pets: Classifier) -> None:
+    user = person()
+    image_id = first_id(send(program(user, "predict"), 1))
+    answer_all([0.5, 0.4, 0.1])
+    browser = client_of(user)
+    page = browser.get(f"/images/{image_id}/").content.decode()
+    assert f"/images/{image_id}/review" in page
+    assert f"/images/{image_id}/delete" in page
+    assert say(browser, image_id).status_code == 202
+    assert Suggestion.objects.get().owner == Owner("user", str(user.pk)).key
+
+
 def test_a_token_sees_neither_its_users_images_nor_those_of_another_token(pets: Classifier) -> None:
     user = person("owner")
     upload(1, owner=Owner("user", str(user.pk)))

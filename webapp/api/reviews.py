@@ -21,7 +21,7 @@ from classifier.review_presentation import describe_entries
 from classifier.review_queue import count_wished, lease_images, release_images, take_entries, take_image
 from classifier.reviews import ReviewWish, record_review, withdraw_review
 from classifier.suggestions import suggest_label
-from webapp.access import get_image, may_decide, may_review, sending_owner
+from webapp.access import get_image, may_decide, may_review, owns_image, sending_owner
 from webapp.api.review_schemas import (
     HeldIn,
     QueueEntryOut,
@@ -52,7 +52,7 @@ def review_image(request: HttpRequest, image_id: ImageId, body: ReviewIn) -> Htt
         _store_review(request, image.id, body)
         return _reviewed(request, image_id, kind="review", status=HTTPStatus.CREATED)
     owner = sending_owner(request)
-    if image.owner != owner.key:
+    if not owns_image(request, image):
         raise NotFound
     suggest_label(image=image, owner_key=owner.key, label_name=_suggested_label(image, body))
     return _reviewed(request, image_id, kind="suggestion", status=HTTPStatus.ACCEPTED)

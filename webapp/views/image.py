@@ -18,7 +18,7 @@ from classifier.prediction_requests import request_prediction
 from classifier.reviews import ReviewWish, record_review, withdraw_review
 from classifier.suggestions import suggest_label
 from classifier.uploads import find_version
-from webapp.access import asking_owner, get_image, may_decide, may_review, may_see_work, working_user
+from webapp.access import asking_owner, get_image, may_decide, may_review, may_see_work, owns_image, working_user
 from webapp.image_page import describe_image_page
 from webapp.image_pages import images_page
 
@@ -91,7 +91,7 @@ def _review(request: HttpRequest, shown: Image) -> None:
 
 def _suggest(request: HttpRequest, shown: Image) -> None:
     owner = asking_owner(request)
-    if shown.owner != owner.key:
+    if not owns_image(request, shown):
         raise NotFound
     label = request.POST.get("label", "")
     if not label:

@@ -15,7 +15,7 @@ from classifier.errors import NotFound, WhatsitError
 from classifier.models import Image, Review
 from classifier.reviews import ReviewWish, record_review
 from classifier.suggestions import suggest_label
-from webapp.access import asking_owner, get_image, may_review
+from webapp.access import asking_owner, get_image, may_review, owns_image
 
 THANKS = "Thank you: a reviewer will look at it."
 
@@ -42,7 +42,7 @@ def _store(request: HttpRequest, image: Image, label: str) -> str:
         record_review(image_id=image.id, user=request.user, wish=wish)
         return f"saved as {label}."
     owner = asking_owner(request)
-    if image.owner != owner.key:
+    if not owns_image(request, image):
         raise NotFound
     suggest_label(image=image, owner_key=owner.key, label_name=label)
     return THANKS
