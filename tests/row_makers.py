@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from PIL import Image as Pillow
@@ -33,7 +34,7 @@ def make_version(classifier: Classifier, digest: str) -> ModelVersion:
     return register_version(classifier=classifier, digest=digest, manifest={"labels": LABELS}, metrics={})
 
 
-def upload(seed: int, *, owner: Owner = VISITOR, priority: int = Prediction.PROGRAM, **options: str) -> UploadAnswer:
+def upload(seed: int, *, owner: Owner = VISITOR, priority: int = Prediction.PROGRAM, **options: Any) -> UploadAnswer:
     """One accepted picture."""
     files = [SentFile(f"{seed}.png", png_bytes(seed))]
     return accept_upload(files=files, owner=owner, source=Image.Source.API, priority=priority, **options)
