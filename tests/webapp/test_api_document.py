@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,3 +112,19 @@ def test_pictures_are_named_with_their_types() -> None:
         "image/webp",
     }
     assert set(BY_NAME["read_heatmap_of_image"]["responses"]) >= {"200", "202", "422"}
+
+
+CALL = re.compile(r"^(?:curl| {5}-d) .*?\"(?:\$SITE|http://[^/]+)(/api/v1/[^\"?]*)", re.MULTILINE)
+
+
+def test_every_address_in_the_guide_is_an_operation() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    called = CALL.findall(guide)
+    assert len(called) >= 14
+    known = [re.compile(re.sub(r"\{\w+\}", "[^/]+", path)) for path in DOCUMENT["paths"]]
+    assert [address for address in called if not any(each.fullmatch(address) for each in known)] == []
+
+
+def test_the_guide_names_every_code_of_an_error() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    assert [code for code in REFUSALS if f"`{code}`" not in guide] == []
