@@ -17,7 +17,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def draw(monkeypatch: pytest.MonkeyPatch, stderr: io.StringIO, *, is_wanted: bool = True) -> str:
+def draw(monkeypatch: pytest.MonkeyPatch, stderr: io.StringIO, said: list[str], *, is_wanted: bool = True) -> str:
     """What is left on standard error after 700 of 1,000, of which 600 were done before."""
     monkeypatch.setattr(sys, "stderr", stderr)
     clock = iter(range(1000))
@@ -26,25 +26,34 @@ def draw(monkeypatch: pytest.MonkeyPatch, stderr: io.StringIO, *, is_wanted: boo
         "Console",
         lambda stderr: Console(file=sys.stderr, force_terminal=True, width=100, get_time=lambda: float(next(clock))),
     )
-    with rated_bar("Classifying", is_wanted=is_wanted) as set_progress:
+    with rated_bar("Classifying", said.append, is_wanted=is_wanted) as (set_progress, say):
         set_progress(600, 1000)
-        set_progress(650, 1000)
+        say("a.png: This file is [empty].")
         set_progress(700, 1000)
     return stderr.getvalue()
 
 
 def test_a_terminal_shows_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = draw(monkeypatch, Terminal())
+    drawn = draw(monkeypatch, Terminal(), [])
     assert "Classifying" in drawn
     assert "700/1000" in drawn
 
 
-def test_a_pipe_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert draw(monkeypatch, io.StringIO()) == ""
+def test_sentences_stand_in_lines_of_their_own_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    drawn = draw(monkeypatch, Terminal(), said)
+    assert any(line.endswith("a.png: This file is [empty].") for line in drawn.splitlines())
+    assert said == []
+
+
+def test_a_pipe_gets_the_sentences_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    assert draw(monkeypatch, io.StringIO(), said) == ""
+    assert said == ["a.png: This file is [empty]."]
 
 
 def test_a_bar_that_would_run_through_the_output_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert draw(monkeypatch, Terminal(), is_wanted=False) == ""
+    assert draw(monkeypatch, Terminal(), [], is_wanted=False) == ""
 
 
 @pytest.mark.parametrize(("speed", "words"), [(None, ""), (0.25, "0.2/s"), (1234.6, "1,235/s")])

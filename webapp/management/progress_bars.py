@@ -20,6 +20,7 @@ from rich.text import Text
 
 SetProgress = Callable[[int, int], None]
 """Takes `(done, total)`."""
+Say = Callable[[str], None]
 
 
 @contextmanager
@@ -56,10 +57,10 @@ class RateColumn(ProgressColumn):
 
 
 @contextmanager
-def rated_bar(title: str, *, is_wanted: bool) -> Iterator[SetProgress]:
-    """A bar with rate and time left."""
+def rated_bar(title: str, say: Say, *, is_wanted: bool) -> Iterator[tuple[SetProgress, Say]]:
+    """A bar with rate and time left, and how to say a sentence beside it; `say` is how where there is no bar."""
     if not (is_wanted and sys.stderr.isatty()):
-        yield lambda done, total: None
+        yield (lambda done, total: None), say
         return
     columns = (
         TextColumn("{task.description}"),
@@ -70,4 +71,7 @@ def rated_bar(title: str, *, is_wanted: bool) -> Iterator[SetProgress]:
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(title, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+        yield (
+            lambda done, total: progress.update(task, completed=done, total=total),
+            lambda sentence: progress.console.print(sentence, markup=False, highlight=False, soft_wrap=True),
+        )

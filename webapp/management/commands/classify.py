@@ -28,7 +28,7 @@ from classifier.errors import Refused, StorageUnavailable
 from classifier.models import Classifier, ModelVersion
 from classifier.promotions import find_model_version
 from webapp.management.batch_output import goes_to_terminal, open_output
-from webapp.management.progress_bars import SetProgress, progress_bar, rated_bar
+from webapp.management.progress_bars import Say, progress_bar, rated_bar
 from webapp.management.sentence_command import INTERRUPTED, SentenceCommand
 
 MOST_LISTED: Final = 200
@@ -125,12 +125,14 @@ class Command(SentenceCommand):
         has_bar = not goes_to_terminal(json_file or csv_file)
         with (
             open_output(json_file=json_file, csv_file=csv_file, stdout=self.stdout) as write,
-            rated_bar("Classifying", is_wanted=has_bar) as set_progress,
+            rated_bar("Classifying", self.stderr.write, is_wanted=has_bar) as (set_progress, say),
         ):
 
             def take(results: list[BatchResult]) -> None:
                 write(results)
-                self._note(results, batch.item_count, set_progress)
+                self._note(results, say)
+                if self._shown >= batch.sent_count:  # what an earlier run sent is read from rows, which is no speed
+                    set_progress(self._shown, batch.item_count)
 
             run_batch(
                 batch=batch,
@@ -138,17 +140,16 @@ class Command(SentenceCommand):
                 most_waiting=options["limit_waiting"],
                 threads=THREADS,
                 on_results=take,
-                say=self.stderr.write,
+                say=say,
             )
 
-    def _note(self, results: Sequence[BatchResult], total: int, set_progress: SetProgress) -> None:
+    def _note(self, results: Sequence[BatchResult], say: Say) -> None:
         self._shown += len(results)
-        set_progress(self._shown, total)
         for result in results:
             if not result.is_answered:
                 self._unanswered += 1
                 if self._unanswered <= MOST_LISTED:
-                    self.stderr.write(f"{result.place}: {result.message}")
+                    say(f"{result.place}: {result.message}")
 
     def _tell(self, batch: ClaimedBatch) -> None:
         if not self._unanswered:
