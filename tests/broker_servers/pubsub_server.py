@@ -115,6 +115,8 @@ class PubsubServer:
 
     def _publish(self, request: types.PublishRequest, context: grpc.ServicerContext) -> types.PublishResponse:
         _find(self.topics, request.topic, context)
+        if not all(message.data or message.attributes for message in request.messages):
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Some messages are empty.")
         with self._changed:
             ids = [self._keep(request.topic, message) for message in request.messages]
         return types.PublishResponse(message_ids=ids)

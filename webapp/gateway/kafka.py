@@ -119,9 +119,7 @@ class KafkaClient:
     def publish(self, outgoing: Sequence[Outgoing], timeout_seconds: float) -> list[Sent]:
         """See BrokerClient."""
         publisher = self._publisher
-        if publisher is None:
-            return [Sent.LATER for _ in outgoing]
-        return publisher.publish(outgoing, timeout_seconds)
+        return publisher.publish(outgoing, timeout_seconds) if publisher else [Sent.LATER for _ in outgoing]
 
     def close(self) -> None:
         """See BrokerClient. Leaving the group hands every partition over with what is known of it."""
@@ -185,6 +183,8 @@ class KafkaClient:
 
     def _take_over(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Partitions come to us: what their last owner knew of them stands beside the position."""
+        if self._consumer is None:
+            return
         try:
             committed = consumer.committed(partitions, timeout=_COMMITTED_SECONDS)
         except KafkaException as problem:
@@ -198,6 +198,7 @@ class KafkaClient:
         """Partitions go to another member, or we stop: the last word about them, before they are gone."""
         numbers = [one.partition for one in partitions]
         self._ours.forgive(numbers)
+        self._ours.forget_commits(numbers)  # whether the last ones arrived may not be known yet
         try:
             if commits := self._ours.find_commits(numbers):
                 consumer.commit(offsets=commits, asynchronous=False)

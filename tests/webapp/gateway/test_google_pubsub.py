@@ -173,6 +173,19 @@ def test_publishing_says_of_each_what_became_of_it(place: Place) -> None:
     assert client.publish(outgoing[:1], 5) == [Sent.LATER]
 
 
+def test_a_message_that_google_refuses_takes_no_neighbour_with_it(place: Place) -> None:
+    client = place.open()
+    outgoing = [Outgoing("answers", "a", b"{}"), Outgoing("answers", "", b""), Outgoing("answers", "c", b"{}")]
+    assert client.publish(outgoing, 5) == [Sent.CONFIRMED, Sent.NEVER, Sent.CONFIRMED]
+
+
+def test_more_than_one_call_takes_is_divided(place: Place) -> None:
+    client = place.open()
+    outgoing = [Outgoing("requests", f"k{number}", b"x" * 4_000_000) for number in range(3)]
+    assert client.publish(outgoing, 10) == [Sent.CONFIRMED] * 3
+    assert {message.key for message in take(client, 3)} == {"k0", "k1", "k2"}
+
+
 def test_a_subscription_that_went_away_is_said_in_a_sentence(place: Place) -> None:
     client = place.open()
     place.server.stop()

@@ -175,6 +175,32 @@ def _both_have(first: KafkaClient, second: KafkaClient) -> bool:
     return bool(first._ours.numbers) and bool(second._ours.numbers)
 
 
+def test_what_is_in_hand_of_a_partition_that_moves_goes_along_uncounted(place: Place) -> None:
+    first = place.open()
+    for partition in range(4):
+        place.send(f"p{partition}", partition=partition)
+    held = take(first, 4)
+    second = place.open()
+    moved: list[Message] = []
+
+    def two_came() -> bool:
+        moved.extend(second.receive(10, 0.05))
+        assert first.receive(10, 0.05) == []
+        return len(moved) >= 2
+
+    await_that(two_came, 15, "half of the partitions moved")
+    assert {(message.key, message.deliveries) for message in moved} <= {(f"p{number}", 1) for number in range(4)}
+    first.acknowledge(held)
+    second.acknowledge(moved)
+
+    def all_committed() -> bool:
+        assert [*first.receive(10, 0.05), *second.receive(10, 0.05)] == []
+        committed = first._find_consumer().committed(first._ours.name(range(4)), timeout=5)
+        return [(one.offset, one.metadata or "") for one in committed] == [(1, "")] * 4
+
+    await_that(all_committed, 15, "each is done, by its owner of now")
+
+
 def test_a_late_word_about_a_partition_that_left_has_no_effect(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.send("a")
     first = place.open()
@@ -218,28 +244,6 @@ def test_a_topic_that_nobody_knows_is_given_up_and_delays_no_other_message(
     place.server.hide_topic("nowhere")
     outgoing = [Outgoing("nowhere", "a", b"{}"), Outgoing("answers", "b", b"{}")]
     assert client.publish(outgoing, 8) == [Sent.NEVER, Sent.CONFIRMED]
-
-
-def test_a_broker_that_does_not_answer_is_said_in_a_sentence(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.GATEWAY_KAFKA_SERVERS = "127.0.0.1:1"
-    monkeypatch.setattr("webapp.gateway.kafka_connection._ANSWER_SECONDS", 0.2)
-    client = KafkaClient(GatewayOptions("requests", "answers", "dead", "group", 10, 1_000_000))
-    with pytest.raises(BrokerUnavailable, match=r"Kafka at 127\.0\.0\.1:1 does not answer"):
-        client.connect()
-    client.close()
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [("security.protocol SSL", "line 1 of .* must read name=value"), ("no.such.property=1", "No such configuration")],
-)
-def test_properties_that_make_no_sense_are_said(
-    settings: Any, tmp_path: Path, place: Place, text: str, problem: str
-) -> None:
-    (tmp_path / "kafka.properties").write_text(text)
-    settings.GATEWAY_KAFKA_PROPERTIES = str(tmp_path / "kafka.properties")
-    with pytest.raises(BrokerUnavailable, match=problem):
-        place.open()
 
 
 def test_properties_of_the_operator_reach_the_client(settings: Any, tmp_path: Path, place: Place) -> None:
