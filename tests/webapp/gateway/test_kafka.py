@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -244,14 +243,6 @@ def test_a_topic_that_nobody_knows_is_given_up_and_delays_no_other_message(
     place.server.hide_topic("nowhere")
     outgoing = [Outgoing("nowhere", "a", b"{}"), Outgoing("answers", "b", b"{}")]
     assert client.publish(outgoing, 8) == [Sent.NEVER, Sent.CONFIRMED]
-
-
-def test_properties_of_the_operator_reach_the_client(settings: Any, tmp_path: Path, place: Place) -> None:
-    (tmp_path / "kafka.properties").write_text(f"# ours\n\nbootstrap.servers = {place.server.address}\n")
-    settings.GATEWAY_KAFKA_SERVERS = "127.0.0.1:1"
-    settings.GATEWAY_KAFKA_PROPERTIES = str(tmp_path / "kafka.properties")
-    place.send("a")
-    assert [message.key for message in take(place.open(), 1)] == ["a"]
 
 
 def test_a_connection_that_was_closed_says_so(place: Place) -> None:

@@ -31,7 +31,7 @@ def test_properties_are_lines_of_name_and_value(tmp_path: Path) -> None:
 
 def test_a_line_that_makes_no_sense_is_told_without_its_text(tmp_path: Path) -> None:
     (tmp_path / "kafka.properties").write_text("# ours\nsasl.password secret")
-    with pytest.raises(BrokerUnavailable, match="line 2 of .* must read name=value") as refused:
+    with pytest.raises(BrokerUnavailable, match=r"line 2 of .* must read name=value") as refused:
         read_properties(str(tmp_path / "kafka.properties"))
     assert "secret" not in str(refused.value)
 
