@@ -217,7 +217,7 @@ WEBHOOK_RETRY_SECONDS = read_seconds("WEBHOOK_RETRY_SECONDS", 10.0)
 WEBHOOK_GIVE_UP_SECONDS = read_seconds("WEBHOOK_GIVE_UP_SECONDS", 86400.0)
 WEBHOOK_LEASE_SECONDS = read_seconds("WEBHOOK_LEASE_SECONDS", 60.0)
 WEBHOOK_POLL_SECONDS = read_seconds("WEBHOOK_POLL_SECONDS", 15.0)
-WEBHOOK_THREADS = read_integer("WEBHOOK_THREADS", 16, low=4, high=256)
+WEBHOOK_THREADS = read_integer("WEBHOOK_THREADS", 32, low=4, high=256)
 
 # The gateway to message brokers (webapp/gateway/)
 GATEWAY_REQUEST_TOPIC = read_text("GATEWAY_REQUEST_TOPIC", "req_predict")
