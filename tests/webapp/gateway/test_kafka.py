@@ -144,7 +144,7 @@ def test_no_more_is_handed_out_than_asked_for(place: Place) -> None:
     place.send(*[f"k{number}" for number in range(20)])
     client = place.open()
     assert len(take(client, 1, at_once=7)) <= 7
-    assert max(len(client.receive(3, 0.2)) for _ in range(3)) == 3
+    assert all(1 <= len(client.receive(3, 5)) <= 3 for _ in range(3))
 
 
 def test_two_members_share_the_partitions_and_bring_each_message_once(place: Place) -> None:
