@@ -19,6 +19,8 @@ from webapp.proxies import is_own_proxy
 
 MINUTE: Final = 60
 DAY: Final = 86_400
+NOWHERE: Final = "::"
+"""Instead of an address that cannot be read: behind a Unix socket there is none."""
 _LEVEL = "whatsit.limit"
 _UNCHARGED = "whatsit.uncharged"
 
@@ -84,7 +86,7 @@ def client_address(request: HttpRequest) -> str:
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
-        return "unknown"
+        return NOWHERE
     if isinstance(parsed, ipaddress.IPv6Address):
         return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False).network_address)
     return str(parsed)

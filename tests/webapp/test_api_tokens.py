@@ -49,11 +49,13 @@ def test_the_list_goes_on_where_a_page_ends_and_holds_ones_own_only() -> None:
     user = person()
     made = [create_token(user=user, name=str(number), scopes=["predict"])[0] for number in range(3)]
     create_token(user=person(name="other"), name="theirs", scopes=["predict"])
-    revoke_token(token=made[0])
+    newest_first = sorted(made, key=lambda token: token.pk, reverse=True)  # within a millisecond ids are random
+    revoke_token(token=newest_first[2])
     client = client_of(user)
     first = client.get(TOKENS, {"limit": 2}).json()
     second = client.get(TOKENS, {"limit": 2, "cursor": first["next_cursor"]}).json()
-    assert [token["name"] for token in (*first["tokens"], *second["tokens"])] == ["2", "1", "0"]
+    listed = [token["id"] for token in (*first["tokens"], *second["tokens"])]
+    assert listed == [str(token.pk) for token in newest_first]
     assert (second["tokens"][0]["state"], second["next_cursor"]) == ("revoked", None)
 
 

@@ -206,10 +206,10 @@ PROXY = "10.0.0.1"
         (PROXY, f"198.51.100.1, {PROXY}", "198.51.100.1"),
         (PROXY, "198.51.100.1:4711", "198.51.100.1"),
         (PROXY, "", PROXY),
-        (PROXY, "nonsense", "unknown"),
+        (PROXY, "nonsense", "::"),
         ("2001:db8:1:2:3:4:5:6", "", "2001:db8:1:2::"),
         ("::ffff:203.0.113.7", "", "203.0.113.7"),
-        ("", "", "unknown"),
+        ("", "", "::"),
     ],
 )
 def test_only_a_named_proxy_is_believed_about_the_address(
