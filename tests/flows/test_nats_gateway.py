@@ -110,7 +110,7 @@ def test_a_killed_gateway_loses_nothing_and_answers_alike(gateways: Gateways) ->
     stack = gateways.stack
     stack.kill("gateway")
     # It ends itself at the worst moment: answers are out, and no row says so.
-    gateways.start("dying", FAILPOINTS="after-answers-published=exit@2")
+    gateways.start("dying", FAILPOINTS="after-answers-published=exit")
 
     async def send_and_kill() -> dict[str, list[bytes]]:
         waiting = asyncio.create_task(converse(gateways.server.url, requests, answers=COUNT + 1))

@@ -93,9 +93,8 @@ class MessageStream(threading.Thread):
         ended = threading.Event()
         params = f"subscription={quote(self._subscription, safe='')}"
         try:
-            self._call = self._subscriber.transport.streaming_pull(
-                self._say(ended), metadata=(("x-goog-request-params", params),)
-            )
+            open_stream: Any = self._subscriber.transport.streaming_pull  # typed as if it took one message
+            self._call = open_stream(self._say(ended), metadata=(("x-goog-request-params", params),))
             if self._stopping.is_set():
                 self._call.cancel()
             for response in self._call:
