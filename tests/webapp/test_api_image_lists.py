@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from jsonschema import Draft202012Validator # its stubs are a package of their own
+from jsonschema import Draft202012Validator  # its stubs are a package of their own
 from openapi_spec_validator import validate
 
 from classifier.classifiers import create_classifier
