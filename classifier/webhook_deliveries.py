@@ -114,20 +114,18 @@ def pause_after(attempts: int) -> float:
 
 def give_up_overdue() -> int:
     """Housekeeping: fail what waits behind a receiver that fails, and whose time is long over; returns how many."""
-    limit = timezone.now() - OVERDUE
-    overdue = WebhookDelivery.objects.filter(
-        ended_at__isnull=True, give_up_at__lt=limit, webhook__failing_since__isnull=False
-    ).filter(Q(lease_until__isnull=True) | Q(lease_until__lt=Now()))
     given_up = 0
-    while ids := list(overdue.order_by("id").values_list("id", "webhook_id")[:_SLICE]):
-        with write_transaction():
-            for webhook_id in sorted({each[1] for each in ids}):
-                rows = WebhookDelivery.objects.filter(id__in=[i for i, of in ids if of == webhook_id])
-                changed = rows.filter(ended_at__isnull=True, give_up_at__lt=limit).update(
+    for webhook_id in Webhook.objects.filter(failing_since__isnull=False).order_by("id").values_list("id", flat=True):
+        overdue = WebhookDelivery.objects.filter(
+            _is_in_nobodys_hands(), webhook_id=webhook_id, give_up_at__lt=timezone.now() - OVERDUE
+        )
+        while ids := list(overdue.order_by("available_at").values_list("id", flat=True)[:_SLICE]):
+            with write_transaction():
+                changed = overdue.filter(id__in=ids).update(
                     state=State.FAILED, ended_at=Now(), outcome=NEVER_DELIVERED, lease_until=None, claim=F("claim") + 1
                 )
                 Webhook.objects.filter(id=webhook_id).update(given_up_count=F("given_up_count") + changed)
-                given_up += changed
+            given_up += changed
     return given_up
 
 
@@ -211,7 +209,11 @@ def _count(webhook_id: UUID, tally: Counter[str]) -> None:
 
 
 def _is_due() -> Q:
-    return Q(ended_at__isnull=True, available_at__lte=Now()) & (Q(lease_until__isnull=True) | Q(lease_until__lt=Now()))
+    return _is_in_nobodys_hands() & Q(available_at__lte=Now())
+
+
+def _is_in_nobodys_hands() -> Q:
+    return Q(ended_at__isnull=True) & (Q(lease_until__isnull=True) | Q(lease_until__lt=Now()))
 
 
 def _own_row(claimed: ClaimedDelivery) -> QuerySet[WebhookDelivery]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
@@ -52,8 +52,25 @@ def tell_webhooks(event: str, *, classifier_id: UUID, write: Callable[[], Sequen
     if not wanting:
         return
     messages = write()
+    held = _hold([webhook_id for webhook_id, _ in wanting])
+    wanting = [each for each in wanting if each[0] in held]
     insert_rows([make_delivery(each, event, message, moment) for each, moment in wanting for message in messages])
     ring_webhooks()
+
+
+def _hold(webhook_ids: Sequence[UUID]) -> set[UUID]:
+    """Those that are still there, and stay until this transaction ends: a message for one that somebody deletes in the
+    same moment would else undo what it tells of. SQLite has one writer at a time.
+    """
+    if connection.vendor != "postgresql":
+        return set(webhook_ids)
+    with connection.cursor() as cursor:
+        # Weaker than any lock that Django can ask for: only a deletion waits, and a deletion is waited for.
+        cursor.execute(
+            f'SELECT "id" FROM "{Webhook._meta.db_table}" WHERE "id" = ANY(%s) FOR KEY SHARE',  # noqa: S608 - a constant
+            [list(webhook_ids)],
+        )
+        return {row[0] for row in cursor.fetchall()}
 
 
 def ring_webhooks() -> None:

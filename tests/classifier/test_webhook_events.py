@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -18,6 +20,7 @@ from classifier.models import (
     ModelVersion,
     Prediction,
     TrainingRun,
+    Webhook,
     WebhookDelivery,
 )
 from classifier.reviews import ReviewWish, record_review, withdraw_review
@@ -29,6 +32,8 @@ from classifier.training_runs import (
     finish_run,
     request_cancel,
 )
+from classifier.webhook_events import Message, tell_webhooks
+from classifier.write_transactions import write_transaction
 from tests.review_makers import answer_all
 from tests.row_makers import make_version, upload
 from tests.webapp.people import person
@@ -147,6 +152,27 @@ def test_only_who_wants_it_is_told(
     upload(1)
     answer_all([0.7, 0.2, 0.1])
     assert WebhookDelivery.objects.count() == expected
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_a_webhook_deleted_in_the_same_moment_undoes_nothing(rings: list[str]) -> None:
+    gone, stays = make_webhook(URL), make_webhook(URL)
+    classifier = create_classifier(slug="other", name="Other")
+
+    def write() -> list[Message]:
+        with ThreadPoolExecutor(1) as other:
+            other.submit(delete_elsewhere, gone.id).result()
+        return [Message("1", "other", {})]
+
+    with write_transaction():
+        tell_webhooks("prediction.done", classifier_id=classifier.id, write=write)
+    assert WebhookDelivery.objects.get().webhook == stays
+
+
+def delete_elsewhere(webhook_id: UUID) -> None:
+    Webhook.objects.filter(id=webhook_id).delete()
+    connection.close()
 
 
 @pytest.fixture
