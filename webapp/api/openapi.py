@@ -152,6 +152,7 @@ def _complete_operation(method: str, operation: dict[str, Any]) -> None:
             fields = content["schema"]["properties"]
             fields.update({field: tidy_parameter(schema) for field, schema in fields.items()})
             fields["file"] |= {"minItems": 1, "maxItems": settings.UPLOAD_MAX_FILES}
+            fields["classifier"]["default"] = ""
         elif name in BODIES:
             content["example"] = BODIES[name]
 
