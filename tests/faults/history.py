@@ -36,6 +36,9 @@ class History:
     stack: Stack
     accepted: dict[str, str] = field(default_factory=dict)
     outcomes: Counter[int] = field(default_factory=Counter)
+    recoveries: list[float] = field(default_factory=list)
+    rounds: int = 0
+    found: tuple[int, int, int] | None = None  # lost, duplicated, stuck
 
     def send(self, client: httpx.Client, seed: int, *, key: str | None = None) -> int:
         """Upload one picture; 0 when the outcome is unknown. Returns the status."""
@@ -53,7 +56,9 @@ class History:
 
     def await_quiet(self, seconds: float) -> float:
         """Wait until no prediction is open; returns the seconds it took."""
-        return await_that(lambda: self.stack.query(OPEN_ROWS) == 0, seconds, "every prediction has ended")
+        took = await_that(lambda: self.stack.query(OPEN_ROWS) == 0, seconds, "every prediction has ended")
+        self.recoveries.append(took)
+        return took
 
     def check(self, *, failed: int = 0) -> None:
         """Nothing lost, twice, stuck or contradictory; exactly `failed` images ended without an answer."""
@@ -62,5 +67,7 @@ class History:
         damaged = [key for key, fact in facts.items() if not fact["whole"]]
         twice = [key for key, fact in facts.items() if len(fact["states"]) != 1]
         states = Counter(state for fact in facts.values() for state in fact["states"])
+        stuck = sum(states[state] for state in ("queued", "claimed"))
+        self.found = (len({*lost, *damaged}), len(twice), stuck)
         assert (lost, damaged, twice) == ([], [], [])
         assert states == Counter(done=len(facts) - failed, failed=failed)
