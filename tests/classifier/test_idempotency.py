@@ -140,7 +140,7 @@ def test_what_was_refused_is_not_kept_and_leaves_nothing() -> None:
 
 @pytest.mark.django_db
 def test_a_call_that_fails_since_an_equal_one_was_faster_gets_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = iter([None, {"run": 1}])
+    looks = iter([None, {"answer": '{"run": 1}'}])
     monkeypatch.setattr("classifier.idempotency.find_answer", lambda request: next(looks))
 
     def meet_it() -> dict[str, int]:
