@@ -105,10 +105,15 @@ LIVE_REDIS_URL = redis_database(REDIS_URL, 1)
 CACHE_REDIS_URL = redis_database(REDIS_URL, 2)
 LIMIT_REDIS_URL = redis_database(REDIS_URL, 3)
 CHANNEL_LAYERS = {
-    # Receivers wait for ever on an idle socket (redis-py's own read timeout would break the blocking pop) …
+    # Receivers wait 5 s in Redis for a message and then ask again. Longer silence is a lost connection, on which a
+    # socket would stay deaf: it ends, and the browser comes back with a fresh snapshot …
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
-        "CONFIG": {"hosts": [{"address": LIVE_REDIS_URL, "socket_timeout": None}], "capacity": 4000, "expiry": 60},
+        "CONFIG": {
+            "hosts": [{"address": LIVE_REDIS_URL, "socket_timeout": 12.0, "socket_connect_timeout": 3.0}],
+            "capacity": 4000,
+            "expiry": 60,
+        },
     },
     # … senders must never hang on a Redis that has gone mute.
     "sending": {

@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from webapp.socket_topics import Topic, find_topic
 
 LOGIN_NEEDED, NOT_FOUND, RIGHTS_CHANGED, TOO_OLD, TRY_LATER = 4401, 4404, 4403, 4408, 4503
-# The layer's receiving connections have no time limit of their own: a Redis that has gone mute would hold us for ever.
+# The layer's receiving connections wait longer than anybody who opens a page wants to.
 REDIS_SECONDS = 3.0
 
 
