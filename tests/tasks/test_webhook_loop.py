@@ -12,9 +12,11 @@ from django.db.models.functions import Now
 
 from classifier.models import Webhook, WebhookDelivery
 from classifier.webhook_deliveries import claim_deliveries, store_attempts
+from classifier.webhook_events import WEBHOOK_TASK
 from classifier.webhooks import redeliver, send_test
 from tasks import webhook_loop
-from tasks.webhook_loop import BELL, OUR_FAULT, WebhookLoop
+from tasks.celery_app import app
+from tasks.webhook_loop import BELL, OUR_FAULT, WebhookLoop, WebhookStep
 from tasks.webhooks import look
 from tests.shared_database import in_parallel, shared_database  # noqa: F401 - a fixture, used by its name
 from tests.webhook_receiver import Handler, Receiver, make_webhook
@@ -24,6 +26,12 @@ pytestmark = pytest.mark.usefixtures("rings")
 
 def heard_ids(receiver: Receiver) -> Counter[str]:
     return Counter(heard.headers["Whatsit-Delivery"] for heard in receiver.heard)
+
+
+def test_the_default_worker_owns_the_loop_and_the_bell_rings_its_task() -> None:
+    assert "tasks.webhook_loop:WebhookStep" in app.steps["worker"]
+    assert (look.name, WebhookStep.queue, WebhookStep.bell) == (WEBHOOK_TASK, "default", BELL)
+    assert "tasks.webhooks" in app.conf.include
 
 
 @pytest.mark.django_db
