@@ -19,7 +19,7 @@ THREADS := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 WORKERS := -n auto --maxprocesses 4 --dist loadfile
 STARTERS := -n 3 --dist loadfile
 
-.PHONY: help run test all format format-check lint types test-postgres test-faults bench bench-learning requirements
+.PHONY: help run test all format format-check lint types test-postgres test-faults fuzz bench bench-learning requirements
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
@@ -54,6 +54,16 @@ test-postgres: $(READY_TO_TEST) ## rows, claims and faults again, on Debian's Po
 
 test-faults: $(READY_TO_TEST) ## what may break, broken on purpose, at full length
 	$(THREADS) $(PYTHON) -m pytest -q tests/faults $(ARGS)
+
+FUZZ_SECONDS ?= 3600
+FUZZ := var/fuzz
+
+fuzz: $(READY_TO_TEST) ## look for pictures that break the upload gate; options: make fuzz FUZZ_SECONDS=600
+	$(PYTHON) -m pip install -q --disable-pip-version-check -r requirements-fuzz.txt
+	mkdir -p $(FUZZ)/found
+	$(PYTHON) -m tests.fuzz.picture_seeds $(FUZZ)/seeds
+	DJANGO_SETTINGS_MODULE=classifier.settings $(PYTHON) -m tests.fuzz.fuzz_gate \
+		-max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=$(FUZZ)/broke- $(FUZZ)/found $(FUZZ)/seeds
 
 bench: $(READY_TO_TEST) ## measure beside the peers and write docs/benchmarks.md; options: make bench ARGS="--rounds 1"
 	$(PYTHON) -m tests.benchmarks $(ARGS)
