@@ -26,7 +26,7 @@ RIGHTS: dict[str, tuple[Callable[[Any], bool], set[str]]] = {
     "Review: confirm, correct, skip": (access.may_review, {"reviewer", "owner"}),
     "Decide what reviewers disagree on": (access.may_decide, {"owner"}),
     "Import pictures, train": (access.may_train, {"owner"}),
-    "Change names, thresholds, schedules": (access.may_edit_classifier, {"owner"}),
+    "Make classifiers, add labels, change names, thresholds, schedules": (access.may_edit_classifier, {"owner"}),
     "Promote, roll back": (access.may_promote, {"owner", "operator"}),
     "Delete anybody's images": (access.may_delete_images, {"owner", "operator"}),
     "Revoke anybody's tokens": (access.may_revoke_all_tokens, {"owner", "operator"}),
