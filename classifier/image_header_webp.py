@@ -14,6 +14,8 @@ _MAX_CHUNKS = 1_000
 _HAS_ALPHA, _IS_ANIMATED = 0x10, 0x02
 _CHUNK_HEAD = struct.Struct("<4sI")
 _FRAME_HEAD_BYTES = 16
+# The file's own head, that of its first chunk, and what says the size in it.
+_HEADS_BYTES = 30
 
 
 def is_webp(data: bytes) -> bool:
@@ -24,14 +26,14 @@ def is_webp(data: bytes) -> bool:
 def read_webp_header(data: bytes, limits: PictureLimits) -> PictureHeader:
     """Read a file that begins as WebP does; raises Refused."""
     first = data[12:16]
-    if len(data) < 30:
+    if len(data) < _HEADS_BYTES:
         raise Refused("truncated_or_damaged")
     if first not in (b"VP8 ", b"VP8L", b"VP8X"):
         raise Refused("type_mismatch")
     width, height = _read_size(first, data[20:30])
     refuse_oversize(width, height, limits)
     end = 8 + int.from_bytes(data[4:8], "little")
-    if end > len(data):
+    if not _HEADS_BYTES <= end <= len(data):
         raise Refused("truncated_or_damaged")
     if first == b"VP8X":
         return _read_extended(memoryview(data)[12:end], width, height, limits)

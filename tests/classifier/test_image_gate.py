@@ -30,7 +30,13 @@ from tests.classifier.picture_files import (
 PNG = save(speckled("RGB", 30, 20), "PNG")
 JPEG = save(smooth_rgb(120, 100), "JPEG")
 WEBP = save(speckled("RGB", 30, 20), "WEBP", lossless=True)
+WEBP_EXTENDED = save(speckled("RGBA", 30, 20), "WEBP", lossless=False)
 PAYLOAD = b"<?php system($_GET['c']); ?><script>alert(document.domain)</script>"
+
+
+def with_riff_size(data: bytes, size: int) -> bytes:
+    """A WebP file whose head claims that so many bytes follow it."""
+    return data[:4] + size.to_bytes(4, "little") + data[8:]
 
 
 def refusal_of(data: bytes) -> str:
@@ -106,6 +112,9 @@ def test_a_large_picture_passes_through_a_child_with_the_same_result(settings: S
         pytest.param(JPEG[: len(JPEG) // 2], "truncated_or_damaged", id="half a jpeg"),
         pytest.param(JPEG[:40], "truncated_or_damaged", id="jpeg cut in its tables"),
         pytest.param(WEBP[:-9], "truncated_or_damaged", id="webp cut"),
+        pytest.param(with_riff_size(WEBP, 2), "truncated_or_damaged", id="webp that says it ends in its head"),
+        pytest.param(with_riff_size(WEBP_EXTENDED, 2), "truncated_or_damaged", id="extended webp that says so"),
+        pytest.param(with_riff_size(WEBP_EXTENDED, 20), "truncated_or_damaged", id="extended webp, nearly so"),
         pytest.param(PNG[:60] + bytes(9) + PNG[69:], "truncated_or_damaged", id="png with zeroed pixels"),
         pytest.param(png_with(flat_png(0, 5)), "truncated_or_damaged", id="png without width"),
         pytest.param(jpeg_with_size(JPEG, 120, 0), "truncated_or_damaged", id="jpeg without height"),
