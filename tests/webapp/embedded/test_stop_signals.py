@@ -28,13 +28,18 @@ except stop_signals.KillAsked:
 """
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def start(*, ignored: tuple[int, ...] = ()) -> subprocess.Popen[str]:
-    """The program above, started as a shell would start it: with these signals ignored."""
-    before = [(number, signal.signal(number, signal.SIG_IGN)) for number in ignored]
+    """The program above, started as a shell would start it: with these signals ignored, and no others, even where
+    the tests themselves run in the background."""
+    wanted = {number: signal.SIG_IGN if number in ignored else signal.SIG_DFL for number in SIGNALS}
+    before = {number: signal.signal(number, handler) for number, handler in wanted.items()}
     try:
         process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True)
     finally:
-        for number, handler in before:
+        for number, handler in before.items():
             signal.signal(number, handler)
     assert process.stdout is not None
     assert process.stdout.readline() == "listening\n"
@@ -46,7 +51,7 @@ def read(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_asks_for_a_stop(number: int) -> None:
     with start() as process:
         process.send_signal(number)
