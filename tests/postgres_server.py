@@ -8,19 +8,21 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 START_SECONDS = 30.0
 DATABASE = "whatsit"
-# Losing the data with the machine is fine here; losing it with a killed process is not, and these do not touch that.
-FASTER = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "max_connections=200")
+# Losing the data with the machine is fine here; losing it with a killed process is not. So commits are written, only not
+# flushed; synchronous_commit=off would lose the last ones with a killed server.
+FASTER = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
 
 
 class PostgresMissing(Exception):  # noqa: N818 - reads as what it is
@@ -38,35 +40,67 @@ def find_programs() -> Path:
     raise PostgresMissing("PostgreSQL is not installed. On Debian or Ubuntu: apt-get install postgresql")
 
 
+class PostgresServer:
+    """A server in a folder of its own, which may be stopped, killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._programs = find_programs()
+        account = choose_account()
+        if account is not None:
+            os.chown(folder, account.pw_uid, account.pw_gid)
+        self._identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+        self._data = str(folder / "data")
+        self.port = find_free_port()
+        self.url = f"postgres://{DATABASE}@127.0.0.1:{self.port}/{DATABASE}"
+        initialise = [str(self._programs / "initdb"), "-D", self._data, "-U", DATABASE]
+        initialise += ["-A", "trust", "-E", "UTF8", "--no-sync"]
+        subprocess.run(initialise, check=True, stdout=subprocess.DEVNULL, cwd=folder, **self._identity)  # type: ignore[call-overload]
+        self.start()
+        create_database(self._programs, self.port, self.process, folder / "log")
+
+    def start(self) -> None:
+        """Returns at once; it answers a little later."""
+        address = ("-c", "listen_addresses=127.0.0.1", "-c", f"port={self.port}")
+        sockets = ("-c", f"unix_socket_directories={self._folder}")
+        with (self._folder / "log").open("ab") as log:
+            self.process: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
+                [str(self._programs / "postgres"), "-D", self._data, *address, *sockets, *FASTER],
+                cwd=self._folder,
+                stdout=log,
+                stderr=log,
+                **self._identity,
+            )
+
+    def signal_all(self, signal_number: int) -> None:
+        """To the server and every process it made."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
+        for process_id in [self.process.pid, *map(int, children.split())]:
+            with suppress(ProcessLookupError):
+                os.kill(process_id, signal_number)
+
+    def stop(self) -> None:
+        """Disconnect everybody and end."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(START_SECONDS)
+
+
 @contextmanager
 def run_postgres() -> Iterator[str]:
     """Start a server for the length of the block and give its DATABASE_URL."""
-    programs = find_programs()
-    account = choose_account()
+    with run_server() as server:
+        yield server.url
+
+
+@contextmanager
+def run_server() -> Iterator[PostgresServer]:
+    """A server for the length of the block."""
     with tempfile.TemporaryDirectory(prefix="whatsit-postgres-") as name:
-        folder = Path(name)
-        if account is not None:
-            os.chown(folder, account.pw_uid, account.pw_gid)
-        identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
-        data = str(folder / "data")
-        initialise = [str(programs / "initdb"), "-D", data, "-U", DATABASE, "-A", "trust", "-E", "UTF8", "--no-sync"]
-        subprocess.run(initialise, check=True, stdout=subprocess.DEVNULL, cwd=folder, **identity)  # type: ignore[call-overload]
-        port = find_free_port()
-        address = ("-c", "listen_addresses=127.0.0.1", "-c", f"port={port}", "-c", f"unix_socket_directories={folder}")
-        with (folder / "log").open("wb") as log:
-            server: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
-                [str(programs / "postgres"), "-D", data, *address, *FASTER],
-                cwd=folder,
-                stdout=log,
-                stderr=log,
-                **identity,
-            )
+        server = PostgresServer(Path(name))
         try:
-            create_database(programs, port, server, folder / "log")
-            yield f"postgres://{DATABASE}@127.0.0.1:{port}/{DATABASE}"
+            yield server
         finally:
-            server.send_signal(2)  # SIGINT: disconnect everybody and end
-            server.wait(START_SECONDS)
+            server.stop()
 
 
 def choose_account() -> pwd.struct_passwd | None:

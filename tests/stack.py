@@ -248,8 +248,10 @@ ANSWER_QUESTIONS = """
 import json, sys, traceback
 import django
 django.setup()
+from django.db import close_old_connections
 for line in sys.stdin:
     scope = {}
+    close_old_connections()
     try:
         exec(json.loads(line), scope)
         answer = {"result": scope.get("result")}

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 
 from classifier.database_settings import database_configuration
+from classifier.mute_database import BoundedConnection, CheckedConnection
 
 
 def options_of(query: str) -> dict[str, Any]:
@@ -50,3 +51,9 @@ def test_of_two_settings_in_the_options_the_later_one_holds() -> None:
     options = options_of("options=-c%20statement_timeout%3D5000")["options"]
     with psycopg.connect(**given, dbname="postgres", options=options) as direct:
         assert direct.execute("SHOW statement_timeout").fetchone() == ("5s",)
+
+
+def test_who_sets_a_statement_timeout_waits_as_long_as_it_says() -> None:
+    usual, own = options_of("")["pool"], options_of("options=-c%20statement_timeout%3D0")["pool"]
+    assert usual["connection_class"] is BoundedConnection
+    assert own["connection_class"] is CheckedConnection

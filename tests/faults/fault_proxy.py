@@ -9,7 +9,7 @@ import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 _CHUNK = 65_536
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -65,7 +65,7 @@ class FaultProxy:
             self.port = int(probe.getsockname()[1])
 
     @contextmanager
-    def running(self) -> Iterator[FaultProxy]:
+    def running(self) -> Iterator[Self]:
         """Serve until the block ends."""
         thread = threading.Thread(target=self._loop.run_forever, name="fault-proxy", daemon=True)
         thread.start()
