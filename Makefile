@@ -52,8 +52,8 @@ test-postgres: $(READY_TO_TEST) ## rows, claims and faults again, on Debian's Po
 	$(THREADS) $(PYTHON) tests/postgres_server.py \
 		$(PYTHON) -m pytest -q $(STARTERS) -m "not browser and not long" $(wildcard tests/classifier tests/tasks tests/faults tests/flows) $(ARGS)
 
-test-faults: $(READY_TO_TEST) ## what may break, broken on purpose, at full length
-	$(THREADS) $(PYTHON) -m pytest -q tests/faults $(ARGS)
+test-faults: $(READY_TO_TEST) ## what may break, broken on purpose, at full length; writes docs/reliability.md
+	FAULT_REPORT=docs/reliability.md $(THREADS) $(PYTHON) -m pytest -q tests/faults $(ARGS)
 
 FUZZ_SECONDS ?= 3600
 FUZZ := var/fuzz

@@ -20,8 +20,8 @@ from pathlib import Path
 
 START_SECONDS = 30.0
 DATABASE = "whatsit"
-# Losing the data with the machine is fine here; losing it with a killed process is not. So commits are written, only not
-# flushed; synchronous_commit=off would lose the last ones with a killed server.
+# Losing the data with the machine is fine here; losing it with a killed process is not. So commits are written, though
+# not flushed; synchronous_commit=off would lose the last ones with a killed server.
 FASTER = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
 
 

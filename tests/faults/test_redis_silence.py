@@ -64,13 +64,14 @@ def await_consuming(stack: Stack, server: redis.Redis, history: History) -> None
     history.recoveries.append(await_that(lambda: server.llen("gpu") == 0, 30, "the worker consumes again"))
 
 
+@pytest.mark.parametrize("seconds", [3, pytest.param(300, marks=[pytest.mark.long, pytest.mark.timeout(600)])])
 def test_t6_redis_mute_then_slow_delays_no_upload(
-    stack: Stack, proxy: FaultProxy, server: redis.Redis, history: History
+    stack: Stack, proxy: FaultProxy, server: redis.Redis, history: History, seconds: int
 ) -> None:
-    seeds = iter(range(100_000))
+    seeds = iter(range(300_000 * (seconds > 3), 1_000_000))
     usual = slowest_upload(stack, history, seeds, 1)
     with proxy.meeting(MUTE):
-        assert slowest_upload(stack, history, seeds, 3) <= usual + EXTRA_SECONDS
+        assert slowest_upload(stack, history, seeds, seconds) <= usual + EXTRA_SECONDS
     with proxy.meeting(SLOW):
         assert slowest_upload(stack, history, seeds, 2) <= usual + EXTRA_SECONDS
     await_consuming(stack, server, history)
