@@ -1,4 +1,4 @@
-"""Small pictures as answers that a browser keeps: what lies under such an address never changes."""
+"""Pictures as answers that a browser keeps, and that do nothing but be looked at."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from django.http import HttpResponse
 KEPT_SECONDS: Final = 365 * 86400
 
 
-def answer_picture(png: bytes) -> HttpResponse:
-    """A PNG for the asker's own cache only."""
-    answer = HttpResponse(png, content_type="image/png")
-    answer["Cache-Control"] = f"private, max-age={KEPT_SECONDS}, immutable"
+def answer_picture(data: bytes, content_type: str = "image/png", *, seconds: int = KEPT_SECONDS) -> HttpResponse:
+    """What lies under this address never changes, or not for these seconds. It is for the asker's own cache only.
+
+    Whatever the bytes are taken for, they run nothing and fetch nothing, not even opened in a tab of their own.
+    """
+    answer = HttpResponse(data, content_type=content_type)
+    answer["Content-Disposition"] = "inline"
+    answer["Cache-Control"] = f"private, max-age={seconds}, immutable"
+    answer["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return answer

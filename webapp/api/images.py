@@ -25,6 +25,7 @@ from webapp.access import get_image, may_see_all_images, sending_owner, visible_
 from webapp.api.answers import Cursor, IdempotencyKey, json_answer
 from webapp.api.schemas import Error, ExplanationOut, ImageOut, ImagePageOut, PredictionIn, UploadOut
 from webapp.image_lists import REVIEWED, STATES, read_page, read_wish
+from webapp.picture_answers import answer_picture
 from webapp.rate_limits import charge_call
 from webapp.sent_files import sent_file
 
@@ -183,7 +184,7 @@ def _answer_one(request: HttpRequest, image: Image, wait: float, *, status: int 
 @router.get("/images/{image_id}/file", summary="The stored picture", response={200: None, **_ERRORS})
 def read_file_of_image(request: HttpRequest, image_id: ImageId) -> HttpResponse:
     image = get_image(request, image_id)
-    return _picture(open_image_file(image), image.content_type)
+    return answer_picture(open_image_file(image), image.content_type)
 
 
 @router.get(
@@ -192,7 +193,7 @@ def read_file_of_image(request: HttpRequest, image_id: ImageId) -> HttpResponse:
 def read_thumbnail(request: HttpRequest, image_id: ImageId) -> HttpResponse:
     image = get_image(request, image_id)
     data, content_type = thumbnail(image)
-    return _picture(data, content_type)
+    return answer_picture(data, content_type)
 
 
 @router.get(
@@ -211,7 +212,7 @@ def read_heatmap_of_image(
     explanation = request_explanation(image=image, version=_answering_version(image, model))
     png = read_heatmap(explanation) if explanation.state == Explanation.State.DONE else None
     if png is not None:
-        return _picture(png, "image/png", seconds=HEATMAP_SECONDS)
+        return answer_picture(png, "image/png", seconds=HEATMAP_SECONDS)
     if explanation.state == Explanation.State.FAILED:
         raise WhatsitError("malformed_request", explanation.outcome, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     answer = json_answer({"state": "waiting"}, status=HTTPStatus.ACCEPTED)
@@ -227,12 +228,3 @@ def _answering_version(image: Image, wished: str | None) -> ModelVersion:
     if prediction is None or prediction.state != State.DONE or prediction.model_version is None:
         raise WhatsitError("malformed_request", NO_ANSWER, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     return prediction.model_version
-
-
-def _picture(data: bytes, content_type: str, *, seconds: int = 31536000) -> HttpResponse:
-    """User pictures never run, never frame, and stay in the asker's own cache."""
-    response = HttpResponse(data, content_type=content_type)
-    response["Content-Disposition"] = "inline"
-    response["Cache-Control"] = f"private, max-age={seconds}, immutable"
-    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return response

@@ -124,7 +124,9 @@ def test_there_are_no_other_pictures(measured: Classifier, folder: str) -> None:
     version = version_of(measured, 2)
     mark = version.evaluation["pack"].split("/")[-2]
     client = client_with()
-    assert client.get(reverse("model-picture", args=[version.id, mark, "0/1", 0])).status_code == 200
+    shown = client.get(reverse("model-picture", args=[version.id, mark, "0/1", 0]))
+    assert (shown.status_code, shown["Content-Type"]) == (200, "image/png")
+    assert shown["Content-Security-Policy"] == "default-src 'none'; sandbox"
     assert client.get(reverse("model-picture", args=[version.id, mark, folder, 0])).status_code == 404
     assert client.get(reverse("model-picture", args=[version.id, "0" * 16, "0/1", 0])).status_code == 404
 
