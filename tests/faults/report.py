@@ -50,8 +50,14 @@ class Finding:
         rounds = max(self.rounds, sum(history.rounds for history in self.histories))
         recovery = f"{max(seconds):.1f} s" if seconds else "-"
         held = "yes" if self.held else "**no**"
-        cells = [self.fault, self.tried, str(rounds), str(accepted or "-"), *counts, recovery, held, run]
+        cells = [self.fault, self.tried, str(rounds), str(accepted or "-"), *counts, recovery, held]
+        cells.append(f"{run}, {self._database()}")
         return f"| {' | '.join(cells)} |"
+
+    def _database(self) -> str:
+        addresses = {history.stack.environment["DATABASE_URL"] for history in self.histories}
+        of_run = addresses or {os.environ.get("DATABASE_URL", "")}
+        return "PostgreSQL" if any(address.startswith("postgres") for address in of_run) else "SQLite"
 
 
 class FaultReport:
@@ -66,7 +72,7 @@ class FaultReport:
         if named is None:
             return
         fault = named[1].strip("_").replace("_", ", ").upper()
-        finding = self._findings.setdefault(named[0], Finding(fault, named[2].replace("_", " ")))
+        finding = self._findings.setdefault(named[0], Finding(fault, _as_sentence(named[2])))
         finding.rounds += 1
         finding.held = finding.held and held
         finding.histories += histories
@@ -77,7 +83,7 @@ class FaultReport:
             return
         kept = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         rows = {(row[1], row[2]): row[0] for row in map(_ROW.fullmatch, kept) if row}
-        run = f"{datetime.now(UTC):%Y-%m-%d}, {_machine()}"
+        run = f"{datetime.now(UTC):%Y-%m-%d}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}"
         for finding in self._findings.values():
             rows[finding.fault, finding.tried] = finding.as_row(run)
         head = [f"| {' | '.join(_COLUMNS)} |", f"|{'---|' * len(_COLUMNS)}"]
@@ -85,13 +91,12 @@ class FaultReport:
         path.write_text("\n".join([_INTRODUCTION, *head, *table, ""]), encoding="utf-8")
 
 
+def _as_sentence(name: str) -> str:
+    words = name.replace("_", " ").replace("redis", "Redis")
+    return words[:1].upper() + words[1:]
+
+
 def wished_path() -> Path | None:
     """Where the report goes, when one is asked for."""
     name = os.environ.get(VARIABLE)
     return Path(name) if name else None
-
-
-def _machine() -> str:
-    cores = len(os.sched_getaffinity(0))
-    database = "PostgreSQL" if os.environ.get("DATABASE_URL", "").startswith("postgres") else "SQLite"
-    return f"{cores} cores, Python {platform.python_version()}, {database}"

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -58,6 +60,15 @@ def slowest_upload(stack: Stack, history: History, seeds: Iterator[int], seconds
     return slowest
 
 
+def answers(proxy: FaultProxy) -> bool:
+    """Does Redis, as everybody else sees it?"""
+    with redis.Redis(port=proxy.port, socket_timeout=0.3, retry=Retry(NoBackoff(), 0)) as client:
+        try:
+            return bool(client.ping())
+        except (redis.ConnectionError, redis.TimeoutError):
+            return False
+
+
 def await_consuming(stack: Stack, server: redis.Redis, history: History) -> None:
     """A message put into the worker's queue is taken out of it: the consumer, not the poll of the rows, is back."""
     stack.query(RING)
@@ -71,6 +82,7 @@ def test_t6_redis_mute_then_slow_delays_no_upload(
     seeds = iter(range(300_000 * (seconds > 3), 1_000_000))
     usual = slowest_upload(stack, history, seeds, 1)
     with proxy.meeting(MUTE):
+        assert not answers(proxy)
         assert slowest_upload(stack, history, seeds, seconds) <= usual + EXTRA_SECONDS
     with proxy.meeting(SLOW):
         assert slowest_upload(stack, history, seeds, 2) <= usual + EXTRA_SECONDS
