@@ -116,19 +116,19 @@ def first_seed(breaking: Callable[[PostgresServer], Callable[[], None]]) -> int:
     return 10_000 * ways.index(breaking)
 
 
-@pytest.mark.parametrize("rounds", [pytest.param(10, id="10"), pytest.param(250, id="250", marks=pytest.mark.long)])
-@pytest.mark.parametrize("answered", [False, True], ids=["unseen", "done"])
+@pytest.mark.parametrize("rounds", [pytest.param(10, id="10"), pytest.param(500, id="500", marks=pytest.mark.long)])
 def test_t15_a_retry_after_a_commit_of_unknown_outcome_makes_one_row(
-    parts: Parts, history: History, rounds: int, answered: bool
+    parts: Parts, history: History, rounds: int
 ) -> None:
-    first = 100_000 + 1000 * answered + 10_000 * (rounds > 10)
+    first = 100_000 + 10_000 * (rounds > 10)
+    # Every second commit is done and only its answer lost; the others never reached the server.
     parts.stack.kill("worker")  # so that the commit which is hit is the upload's
     before = parts.stack.query(ROWS)
     with parts.stack.client() as client:
         client.get("/api/v1/images")
         for seed in range(first, first + rounds):
             hit = parts.proxy.resets
-            parts.proxy.meet(Fault(reset_at=b"COMMIT\0", reset_answered=answered, resets=hit + 1))
+            parts.proxy.meet(Fault(reset_at=b"COMMIT\0", reset_answered=bool(seed % 2), resets=hit + 1))
             assert history.send(client, seed, key=f"key-{seed}") == 503
             assert parts.proxy.resets == hit + 1
             parts.proxy.heal()
