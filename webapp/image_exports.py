@@ -41,8 +41,9 @@ COLUMNS: Final = (
     "source",
     "sha256",
 )
-# A spreadsheet takes a cell that begins so for a formula (OWASP, “CSV injection”).
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# A spreadsheet takes a cell that begins so for a formula (OWASP, “CSV injection”). Where the system's decimal sign is a
+# comma, it ends cells at semicolons, and then cells begin in the midst of ours.
+_FORMULA: Final = re.compile(r'(^|[;\t\r\n][ "]*)(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])')
 _UNSAFE: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 # Names that Windows keeps for devices, whatever comes behind a dot.
 _DEVICE: Final = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
@@ -169,10 +170,8 @@ def _cells(image: Image) -> list[object]:
 
 
 def plain_cell(value: object) -> object:
-    """The value, and as text where a spreadsheet would run it."""
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return f"'{value}"
-    return value
+    """The value, and as text where a spreadsheet would run it or a part of it."""
+    return _FORMULA.sub(r"\1'", value) if isinstance(value, str) else value
 
 
 def _take(out: io.StringIO) -> bytes:

@@ -21,7 +21,7 @@ from tests.row_makers import MakeImages
 from tests.webapp.admin_site import answer_waiting
 from tests.webapp.api_calls import send
 from tests.webapp.people import client_of, person
-from webapp.image_exports import COLUMNS, MISSING, plain_name
+from webapp.image_exports import COLUMNS, MISSING, plain_cell, plain_name
 
 pytestmark = pytest.mark.django_db
 EXPORT = "/images/export"
@@ -57,7 +57,7 @@ def test_a_csv_has_a_row_for_each_picture(make_images: MakeImages, viewer_client
     assert {key: found[0][key] for key in expected} == expected
 
 
-@pytest.mark.parametrize("name", ["=1+1.png", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1"])  # noqa: RUF001 - a wide sign is one too
+@pytest.mark.parametrize("name", ["=1+1.png", "+1", "-1", "@SUM(A1)", "＝1"])  # noqa: RUF001 - a wide sign is one too
 def test_no_cell_of_a_csv_is_a_formula(make_images: MakeImages, viewer_client: Client, name: str) -> None:
     make_images(1)
     answer_waiting(index=1)
@@ -67,12 +67,29 @@ def test_no_cell_of_a_csv_is_a_formula(make_images: MakeImages, viewer_client: C
     assert row["name"] == f"'{name}"
 
 
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("a;=1+1", "a;'=1+1"),
+        ('a;"=1+1', "a;\"'=1+1"),
+        ("a; @SUM(A1);-1", "a; '@SUM(A1);'-1"),
+        ("a\t=1\n+1", "a\t'=1\n'+1"),
+        ("=1;=2", "'=1;'=2"),
+        ("\t=1", "'\t'=1"),
+        ("\r1", "'\r1"),
+        ("a=1+1; b-c, -1", "a=1+1; b-c, -1"),
+    ],
+)
+def test_asvs_v1_2_10_no_cell_is_a_formula_where_columns_end_at_semicolons(text: str, cell: str) -> None:
+    assert plain_cell(text) == cell
+
+
 def test_a_json_is_what_rest_says_with_the_review(make_images: MakeImages, viewer_client: Client) -> None:
     image = make_images(1)[0]
     answer_waiting(index=1)
-    Image.objects.update(review_state="settled", settled_label=Label.objects.get(name="bird"))
+    Image.objects.update(name="=1+1;=2", review_state="settled", settled_label=Label.objects.get(name="bird"))
     (item,) = json.loads(body(viewer_client.get(f"{EXPORT}?format=json")))
-    assert (item["id"], item["prediction"]["label"]) == (str(image.id), "dog")
+    assert (item["id"], item["name"], item["prediction"]["label"]) == (str(image.id), "=1+1;=2", "dog")
     assert item["review"] == {"state": "settled", "label": "bird"}
 
 
