@@ -15,6 +15,7 @@ from django.db.models import Case, F, IntegerField, Q, QuerySet, TextField, Valu
 from django.db.models.functions import Coalesce, Concat, Now
 
 from classifier.database_time import moments_from_now
+from classifier.dataset_layouts import clean_label
 from classifier.errors import Conflict, NotFound
 from classifier.identifiers import parse_id
 from classifier.models import Classifier, ModelVersion, TrainingRun
@@ -76,7 +77,7 @@ def request_run(
         with write_transaction():
             run = TrainingRun.objects.create(
                 classifier=classifier,
-                name=name[:120],
+                name=clean_label(name)[:120],
                 settings=dict(options),
                 snapshot=snapshot.description,
                 fingerprint=fingerprint,
