@@ -66,9 +66,10 @@ def bring_folder(page: Page, site: Site, name: str, folder: Path) -> None:
     page.get_by_role("button", name="Import the pictures").click()
 
 
-def has_begun(site: Site) -> bool:
+def has_begun(site: Site, classifier: str) -> bool:
+    begun = "SELECT 1 FROM classifier_importjob WHERE done_count > 0 AND classifier_slug = ?"
     with sqlite3.connect(site.folder / "db.sqlite3") as database:
-        return bool(database.execute("SELECT 1 FROM classifier_importjob WHERE done_count > 0").fetchone())
+        return database.execute(begun, [classifier]).fetchone() is not None
 
 
 def serious_findings(page: Page) -> list[str]:
@@ -86,7 +87,7 @@ def test_a_folder_becomes_a_classifier_while_its_progress_is_seen(page: Page, si
     bring_folder(page, site, "Many shapes?", folder)
     page.wait_for_url("**/classifiers/many-shapes/", timeout=IMPORT_MS)
     expect(page.get_by_role("heading", level=1)).to_have_text("Many shapes?")
-    await_that(lambda: has_begun(site), IMPORT_MS / 1000, "the first pictures are packed")
+    await_that(lambda: has_begun(site, "many-shapes"), IMPORT_MS / 1000, "the first pictures are packed")
     with site.pause_part("worker -Q default"):
         words = re.compile(r"[1-9][\d,]* of 4,200 pictures")
         expect(page.locator("#imports")).to_contain_text(words, timeout=IMPORT_MS)
@@ -212,7 +213,10 @@ def test_the_same_pictures_again_are_said_to_be_there(page: Page, shapes: str, t
 
 def test_a_running_import_can_be_cancelled(page: Page, site: Site, tmp_path: Path) -> None:
     bring_folder(page, site, "Cancelled", draw_shapes(tmp_path / "shapes", {"circles": 3000, "squares": 3000}))
-    page.get_by_role("button", name="Cancel the import shapes").click(timeout=IMPORT_MS)
+    await_that(lambda: has_begun(site, "cancelled"), IMPORT_MS / 1000, "the first pictures are packed")
+    with site.pause_part("worker -Q default"):
+        page.get_by_role("button", name="Cancel the import shapes").click(timeout=IMPORT_MS)
+        page.wait_for_load_state()
     expect(page.locator("#imports [data-state=cancelled]")).to_be_visible(timeout=IMPORT_MS)
     page.goto(f"{site.address}/classifiers/")
     expect(page.get_by_role("row", name=re.compile("Cancelled"))).to_have_count(0)

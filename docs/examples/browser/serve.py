@@ -49,5 +49,6 @@ class Handler(SimpleHTTPRequestHandler):
 if __name__ == "__main__":
     os.chdir(Path(__file__).parent)
     address = ("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 8080)
+    server = ThreadingHTTPServer(address, Handler)
     print(f"Open http://{address[0]}:{address[1]}/", flush=True)
-    ThreadingHTTPServer(address, Handler).serve_forever()
+    server.serve_forever()
