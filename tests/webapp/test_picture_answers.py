@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.middleware.security import SecurityMiddleware
 
 from webapp.picture_answers import KEPT_SECONDS, answer_picture
@@ -15,10 +15,8 @@ def test_asvs_v3_2_1_a_picture_opened_in_a_tab_of_its_own_runs_and_fetches_nothi
 
 
 def test_asvs_v3_4_4_a_picture_is_taken_for_nothing_but_its_fixed_type() -> None:
-    def respond(request: HttpRequest) -> HttpResponse:
-        return answer_picture(b"<script>", "image/jpeg")
-
-    answer = SecurityMiddleware(respond)(HttpRequest())
+    plain = answer_picture(b"<script>", "image/jpeg")
+    answer = SecurityMiddleware(lambda request: plain).process_response(HttpRequest(), plain)
     assert (answer["Content-Type"], answer["X-Content-Type-Options"]) == ("image/jpeg", "nosniff")
 
 
