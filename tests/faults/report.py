@@ -78,17 +78,20 @@ class FaultReport:
         finding.histories += histories
 
     def write(self, path: Path) -> None:
-        """The file, with this run's rows in the place of earlier ones."""
+        """The file, with this run's rows in the place of earlier ones; what people wrote below the table stays."""
         if not self._findings:
             return
         kept = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        by_hand = kept[next((at for at, line in enumerate(kept) if line.startswith("## ")), len(kept)) :]
         rows = {(row[1], row[2]): row[0] for row in map(_ROW.fullmatch, kept) if row}
         run = f"{datetime.now(UTC):%Y-%m-%d}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}"
         for finding in self._findings.values():
             rows[finding.fault, finding.tried] = finding.as_row(run)
         head = [f"| {' | '.join(_COLUMNS)} |", f"|{'---|' * len(_COLUMNS)}"]
         table = [rows[key] for key in sorted(rows, key=lambda key: (int(key[0][1:].split(",")[0]), key))]
-        path.write_text("\n".join([_INTRODUCTION, *head, *table, ""]), encoding="utf-8")
+        path.write_text(
+            "\n".join([_INTRODUCTION, *head, *table, "", *by_hand, ""]).rstrip("\n") + "\n", encoding="utf-8"
+        )
 
 
 def _as_sentence(name: str) -> str:
