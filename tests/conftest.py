@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 
-# Before anything reads the settings: no test touches the state of a real installation.
+# Before anything reads the settings: no test touches the state of a real installation. That is why pytest's own
+# configuration does not name them: it would read them before this file.
 _VAR = tempfile.mkdtemp(prefix="whatsit-tests-")
+os.environ["DJANGO_SETTINGS_MODULE"] = "classifier.settings"
 os.environ["WHATSIT_VAR"] = _VAR
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
@@ -16,9 +18,12 @@ os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1")
 
 from collections.abc import Iterator  # noqa: E402 - the environment must be set first
 
+import django  # noqa: E402
 import pytest  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.test import override_settings  # noqa: E402
+
+django.setup()
 
 pytest_plugins = ["tests.row_makers", "tests.webhook_receiver"]
 

@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 from pytest_django import DjangoDbBlocker
 
 Result = TypeVar("Result")
@@ -19,11 +19,16 @@ Result = TypeVar("Result")
 
 @contextmanager
 def _file_database(path: Path) -> Iterator[None]:
-    usual, usual_name = connections["default"], connections.databases["default"]["NAME"]
-    _copy_to(path, usual)
+    usual: Any = connections["default"]
+    usual_name = connections.databases["default"]["NAME"]
+    is_migrated = usual.is_in_memory_db()
+    if is_migrated:
+        _copy_to(path, usual)
     connections.databases["default"]["NAME"] = str(path)
     del connections["default"]
     try:
+        if not is_migrated:  # no test of this run asks for the usual database, so pytest-django has not made it
+            call_command("migrate", verbosity=0)
         yield
     finally:
         connections["default"].close()
@@ -31,11 +36,12 @@ def _file_database(path: Path) -> Iterator[None]:
         connections.databases["default"]["NAME"] = usual_name
 
 
-def _copy_to(path: Path, usual: BaseDatabaseWrapper) -> None:
+def _copy_to(path: Path, usual: Any) -> None:
     """The migrated database, page by page: migrating anew takes seconds in each test."""
     usual.ensure_connection()
     with closing(sqlite3.connect(path)) as copy:
         usual.connection.backup(copy)
+        copy.execute("PRAGMA journal_mode=WAL")  # or many threads would switch to it at once, and wait for each other
 
 
 if connection.vendor == "sqlite":
