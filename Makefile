@@ -48,9 +48,15 @@ lint: $(READY_TO_TEST) ## look for mistakes
 types: $(READY_TO_TEST) ## check the types
 	$(PYTHON) -m mypy $(TYPED)
 
+# What reads and writes rows; trainings, models and brokers know no database.
+ON_POSTGRES := tests/classifier tests/tasks \
+	$(patsubst %,tests/faults/test_%_faults.py,worker web redis) tests/faults/test_promotions.py \
+	$(patsubst %,tests/flows/test_%.py,upload_to_answer priorities deletion)
+NOT_ON_POSTGRES := $(patsubst %,--ignore=tests/tasks/test_%.py,exporting odd_datasets proving transfer_runs trial_process)
+
 test-postgres: $(READY_TO_TEST) ## rows, claims and faults again, on Debian's PostgreSQL
 	$(THREADS) $(PYTHON) tests/postgres_server.py \
-		$(PYTHON) -m pytest -q $(STARTERS) -m "not browser and not long" $(wildcard tests/classifier tests/tasks tests/faults tests/flows) $(ARGS)
+		$(PYTHON) -m pytest -q $(STARTERS) -m "not browser and not long" $(ON_POSTGRES) $(NOT_ON_POSTGRES) $(ARGS)
 
 test-faults: $(READY_TO_TEST) ## what may break, broken on purpose, at full length; writes docs/reliability.md
 	FAULT_REPORT=docs/reliability.md $(THREADS) $(PYTHON) -m pytest -q tests/faults $(ARGS)

@@ -114,6 +114,7 @@ def test_the_pages_zip_is_read_by_others(page: Page, site: Site, tmp_path: Path)
         assert {name: archive.read(name) for name in archive.namelist()} == contents
 
 
+@pytest.mark.long
 def test_a_zip_of_very_many_files_is_read_by_others(page: Page, site: Site, tmp_path: Path) -> None:
     page.goto(f"{site.address}/classifiers/")
     (tmp_path / "packed.zip").write_bytes(pack(page, site, [["a", "41"]], repeat=66_000))

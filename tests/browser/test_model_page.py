@@ -68,7 +68,7 @@ def test_a_field_of_the_confusion_table_leads_to_its_pictures_and_back(page: Pag
     expect(page.get_by_role("heading", level=1)).to_have_text("cat taken for dog")
     pictures = page.get_by_role("figure").get_by_role("img")
     expect(pictures).to_have_count(2)
-    assert pictures.evaluate_all("(all) => all.every((image) => image.complete && image.naturalWidth === 28)")
+    page.wait_for_function("[...document.querySelectorAll('figure img')].every((image) => image.naturalWidth === 28)")
     expect(page.get_by_role("figure").first).to_contain_text("99\u00a0% sure")
     page.get_by_role("link", name="Back to v2").click()
     expect(page).to_have_url(f"{model_site.of(second)}#confusion-title")

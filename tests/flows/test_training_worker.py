@@ -123,6 +123,7 @@ def test_a_killed_trainer_fails_its_run_and_a_cancel_ends_one(trainers: TrainSta
     )
 
 
+@pytest.mark.long
 def test_a_trainer_gives_way_to_predictions(trainers: TrainStack) -> None:
     trainers.start_worker()
     trainers.queue(400)
