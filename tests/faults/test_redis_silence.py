@@ -91,6 +91,7 @@ def test_t6_redis_mute_then_slow_delays_no_upload(
     history.check()
 
 
+@pytest.mark.long
 def test_t6_connections_that_stay_mute_for_ever_leave_no_worker_and_no_socket_deaf(
     stack: Stack, proxy: FaultProxy, server: redis.Redis, history: History
 ) -> None:

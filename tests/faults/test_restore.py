@@ -63,6 +63,7 @@ def reconcile(stack: Stack, *options: str) -> tuple[int, dict[str, int]]:
     return finished.returncode, found
 
 
+@pytest.mark.long
 def test_t42_rows_and_objects_of_different_moments_are_told_apart(stack: Stack, history: History) -> None:
     with stack.client() as client:
         for seed in range(EARLY):

@@ -116,9 +116,8 @@ def test_durable_requests_are_answered_and_a_repeat_gets_the_same(gateways: Gate
 def test_a_killed_gateway_loses_nothing_and_answers_alike(gateways: Gateways) -> None:
     requests = {f"k{number}": png_bytes(7100 + number) for number in range(COUNT)}
     stack = gateways.stack
-    assert (
-        stack.kill("gateway", signal.SIGTERM) == 0
-    )  # in order: killed, it would leave earlier messages to the next one
+    # Stopped in order: killed, it would leave earlier messages to the next one.
+    assert stack.kill("gateway", signal.SIGTERM) == 0
     # It ends itself at the worst moment: answers are out, and no row says so.
     gateways.start("dying", FAILPOINTS="after-answers-published=exit")
 

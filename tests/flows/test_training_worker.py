@@ -104,6 +104,7 @@ def test_a_killed_worker_gives_its_run_to_the_next_one_which_goes_on(trainers: T
     assert trainers.ask("[r.state, r.outcome]") == ["queued", ""]
 
 
+@pytest.mark.long
 def test_a_killed_trainer_fails_its_run_and_a_cancel_ends_one(trainers: TrainStack) -> None:
     trainers.start_worker()
     trainers.queue(5000)
