@@ -15,12 +15,12 @@ from django.db.models.functions import Now
 
 from classifier.database_time import moments_from_now
 from classifier.doorbell import ring_by_name
-from classifier.errors import Conflict, NotFound, Refused
+from classifier.errors import Conflict, Refused
 from classifier.evaluations import evaluation_event
-from classifier.identifiers import parse_id
 from classifier.live_updates import live_sender
 from classifier.models import Dataset, EvaluationRequest, ModelVersion
 from classifier.models.evaluation_request import OPEN
+from classifier.row_lookup import find_row
 from classifier.write_transactions import write_transaction
 
 logger = structlog.get_logger(__name__)
@@ -66,12 +66,8 @@ def request_evaluation(*, version: ModelVersion, user: User | None) -> Evaluatio
 
 def find_evaluation(identifier: str) -> EvaluationRequest:
     """With its version and classifier. Raises NotFound."""
-    parsed = parse_id(identifier)
     rows = EvaluationRequest.objects.select_related("version__classifier")
-    found = rows.filter(id=parsed).first() if parsed else None
-    if found is None:
-        raise NotFound(f"There is no evaluation {identifier}.")
-    return found
+    return find_row(rows, identifier, missing=f"There is no evaluation {identifier}.")
 
 
 def claim_evaluation(*, worker: str) -> ClaimedEvaluation | None:

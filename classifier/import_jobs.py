@@ -16,10 +16,10 @@ from django.db.models.functions import Coalesce, Now
 from classifier.database_time import moments_from_now
 from classifier.datasets import name_of_new_dataset, refuse_taken_name
 from classifier.doorbell import ring_by_name
-from classifier.errors import Conflict, NotFound
-from classifier.identifiers import parse_id
+from classifier.errors import Conflict
 from classifier.live_updates import import_events, live_sender
 from classifier.models import Dataset, ImportJob
+from classifier.row_lookup import find_row
 from classifier.write_transactions import write_transaction
 
 logger = structlog.get_logger(__name__)
@@ -91,11 +91,8 @@ def suggest_dataset_name(*, classifier_slug: str, wish: str) -> str:
 
 def find_import(identifier: str) -> ImportJob:
     """Raises NotFound."""
-    parsed = parse_id(identifier)
-    found = ImportJob.objects.select_related("dataset", "requested_by").filter(id=parsed).first() if parsed else None
-    if found is None:
-        raise NotFound(f"There is no import {identifier}.")
-    return found
+    rows = ImportJob.objects.select_related("dataset", "requested_by")
+    return find_row(rows, identifier, missing=f"There is no import {identifier}.")
 
 
 def active_imports() -> QuerySet[ImportJob]:

@@ -15,11 +15,11 @@ from django.db.models.functions import Now
 
 from classifier.database_time import moments_from_now
 from classifier.doorbell import ring_by_name
-from classifier.errors import Conflict, NotFound, Refused
-from classifier.identifiers import parse_id
+from classifier.errors import Conflict, Refused
 from classifier.live_updates import EVERYBODY, live_sender
 from classifier.model_registry import find_undoable_promotion, promote
 from classifier.models import Classifier, ModelVersion, PromotionRequest
+from classifier.row_lookup import find_row
 from classifier.write_transactions import write_transaction
 
 logger = structlog.get_logger(__name__)
@@ -80,12 +80,8 @@ def request_promotion(*, version: ModelVersion, user: User | None, reason: str) 
 def find_promotion(identifier: str) -> PromotionRequest:
     """With its version and classifier; one that waited too long has ended by then. Raises NotFound."""
     expire_promotions()
-    parsed = parse_id(identifier)
     rows = PromotionRequest.objects.select_related("classifier", "version")
-    found = rows.filter(id=parsed).first() if parsed else None
-    if found is None:
-        raise NotFound(f"There is no promotion {identifier}.")
-    return found
+    return find_row(rows, identifier, missing=f"There is no promotion {identifier}.")
 
 
 def claim_promotion(*, worker: str) -> ClaimedPromotion | None:

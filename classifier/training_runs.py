@@ -16,10 +16,10 @@ from django.db.models.functions import Coalesce, Concat, Now
 
 from classifier.database_time import moments_from_now
 from classifier.dataset_layouts import clean_label
-from classifier.errors import Conflict, NotFound
-from classifier.identifiers import parse_id
+from classifier.errors import Conflict
 from classifier.models import Classifier, ModelVersion, TrainingRun
 from classifier.reviewed_examples import freeze_examples
+from classifier.row_lookup import find_row
 from classifier.training_news import tell_end, tell_epoch, tell_log, tell_state
 from classifier.training_snapshots import Snapshot, digest_of
 from classifier.write_transactions import write_transaction
@@ -105,11 +105,8 @@ def find_unchanged(*, classifier: Classifier, fingerprint: str) -> ModelVersion 
 
 def find_run(identifier: str) -> TrainingRun:
     """Raises NotFound."""
-    parsed = parse_id(identifier)
-    found = TrainingRun.objects.select_related("classifier").filter(id=parsed).first() if parsed else None
-    if found is None:
-        raise NotFound(f"There is no training run {identifier}.")
-    return found
+    rows = TrainingRun.objects.select_related("classifier")
+    return find_row(rows, identifier, missing=f"There is no training run {identifier}.")
 
 
 def run_is_due() -> Q:

@@ -12,13 +12,13 @@ from django.db import DatabaseError
 from classifier.arriving_images import ArrivingImages
 from classifier.classifiers import find_classifier
 from classifier.doorbell import ring_after_commit
-from classifier.errors import NotFound, Refused, StorageUnavailable
+from classifier.errors import Refused, StorageUnavailable
 from classifier.failpoints import failpoint
 from classifier.idempotency import KeyedRequest, find_answer, fingerprint_request, key_request, remember_answer
-from classifier.identifiers import parse_id
 from classifier.models import Classifier, Image, ModelVersion, Prediction
 from classifier.owners import Owner
 from classifier.prediction_requests import open_predictions
+from classifier.row_lookup import find_row
 from classifier.shared_commits import commit_together
 from classifier.upload_requests import (
     CompanionExists,
@@ -83,11 +83,8 @@ def find_version(classifier: Classifier, wished: str | None) -> ModelVersion | N
     """The classifier's version of that id; None for none. Raises NotFound."""
     if not wished:
         return None
-    identifier = parse_id(wished)
-    version = ModelVersion.objects.filter(classifier=classifier, id=identifier).first() if identifier else None
-    if version is None:
-        raise NotFound("This classifier has no such model version.")
-    return version
+    rows = ModelVersion.objects.filter(classifier=classifier)
+    return find_row(rows, wished, missing="This classifier has no such model version.")
 
 
 def _key_request(

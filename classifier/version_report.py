@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from classifier.errors import NotFound
-from classifier.identifiers import parse_id
 from classifier.models import LiveVersionChange, ModelVersion
+from classifier.row_lookup import find_row
 from classifier.run_sentences import percent
 
 MOST_MATRIX_LABELS: Final = 30
@@ -67,12 +67,8 @@ class NumberOfVerdict:
 
 def find_version(identifier: str) -> ModelVersion:
     """By id, with its classifier and run. Raises NotFound."""
-    parsed = parse_id(identifier)
     rows = ModelVersion.objects.select_related("classifier__live_version", "training_run")
-    found = rows.filter(id=parsed).first() if parsed else None
-    if found is None:
-        raise NotFound(f"There is no model version {identifier}.")
-    return found
+    return find_row(rows, identifier, missing=f"There is no model version {identifier}.")
 
 
 def label_names(version: ModelVersion) -> list[str]:

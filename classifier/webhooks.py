@@ -16,8 +16,9 @@ from django.utils import timezone
 
 from classifier.database_time import moments_from_now
 from classifier.errors import Conflict, NotFound, Refused
-from classifier.identifiers import new_id, parse_id
+from classifier.identifiers import new_id
 from classifier.models import Classifier, Webhook, WebhookDelivery
+from classifier.row_lookup import find_row
 from classifier.webhook_addresses import clean_url
 from classifier.webhook_events import Event, Message, make_delivery, ring_webhooks
 from classifier.write_transactions import write_transaction
@@ -148,21 +149,12 @@ def list_webhooks() -> QuerySet[Webhook]:
 
 def find_webhook(identifier: str) -> Webhook:
     """Raises NotFound."""
-    parsed = parse_id(identifier)
-    found = list_webhooks().filter(id=parsed).first() if parsed else None
-    if found is None:
-        raise NotFound
-    return found
+    return find_row(list_webhooks(), identifier)
 
 
 def find_delivery(webhook: Webhook, identifier: str) -> WebhookDelivery:
     """Raises NotFound, also for one of another webhook."""
-    parsed = parse_id(identifier)
-    rows = WebhookDelivery.objects.select_related("webhook").filter(webhook=webhook)
-    found = rows.filter(id=parsed).first() if parsed else None
-    if found is None:
-        raise NotFound
-    return found
+    return find_row(WebhookDelivery.objects.select_related("webhook").filter(webhook=webhook), identifier)
 
 
 def _clean_events(events: Sequence[str]) -> list[str]:

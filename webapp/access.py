@@ -21,6 +21,7 @@ from classifier.identifiers import parse_id
 from classifier.models import ApiToken, Deletion, Image
 from classifier.owners import Owner
 from classifier.presentation import describable
+from classifier.row_lookup import find_row
 from webapp.middleware import visitor_of
 
 View = Callable[..., HttpResponseBase]
@@ -200,12 +201,8 @@ def get_image(request: HttpRequest, image_id: str) -> Image:
 
 def get_deletable_image(request: HttpRequest, image_id: str) -> Image:
     """One image that is the asker's own, or anybody's for people with the right; or NotFound."""
-    identifier = parse_id(image_id)
     rows = Image.objects.all() if may_delete_images(request.user) else own_images(request)
-    image = describable(rows).filter(id=identifier).first() if identifier else None
-    if image is None:
-        raise NotFound
-    return image
+    return find_row(describable(rows), image_id)
 
 
 def deletion_asker(request: HttpRequest) -> Asker:
@@ -228,9 +225,4 @@ def token_manager(request: HttpRequest) -> User:
 
 def get_own_token(request: HttpRequest, token_id: str) -> ApiToken:
     """One of the asker's own tokens, or NotFound."""
-    identifier = parse_id(token_id)
-    rows = ApiToken.objects.filter(user=token_manager(request))
-    token = rows.filter(id=identifier).first() if identifier else None
-    if token is None:
-        raise NotFound("You have no such token.")
-    return token
+    return find_row(ApiToken.objects.filter(user=token_manager(request)), token_id, missing="You have no such token.")
