@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 
-from classifier.identifiers import new_id, parse_id
+from classifier.identifiers import first_id_at, new_id, parse_id
 
 
 def test_an_id_is_a_uuid_of_version_7() -> None:
@@ -28,9 +30,34 @@ def test_later_ids_sort_behind_earlier_ones(monkeypatch: pytest.MonkeyPatch) -> 
     assert [str(identifier) for identifier in made] == sorted(map(str, made))
 
 
-def test_ids_of_one_moment_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ids_of_one_millisecond_differ_and_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time_ns", lambda: 1_700_000_000_000_000_000)
-    assert len({new_id() for _ in range(10_000)}) == 10_000
+    made = [new_id() for _ in range(10_000)]
+    assert made == sorted(set(made))
+
+
+def test_ids_of_many_threads_differ() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: new_id(), range(5_000)))
+    assert len(set(made)) == 5_000
+
+
+def test_a_clock_that_stumbles_changes_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([1_700_000_000_500, 1_700_000_000_100, 1_700_000_000_101])
+    monkeypatch.setattr(time, "time_ns", lambda: next(moments) * 1_000_000)
+    made = [new_id() for _ in range(3)]
+    assert made == sorted(made)
+
+
+def test_a_clock_that_was_set_back_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([1_700_000_009_000, 1_700_000_000_000])
+    monkeypatch.setattr(time, "time_ns", lambda: next(moments) * 1_000_000)
+    assert new_id() > new_id()
+
+
+def test_no_id_of_a_later_moment_is_below_that_moment() -> None:
+    now = datetime.now(UTC)
+    assert first_id_at(now) <= new_id()
 
 
 def test_an_id_is_read_back_from_its_text() -> None:
