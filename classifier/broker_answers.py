@@ -19,10 +19,11 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from classifier.broker_replies import describe_answer
-from classifier.database_time import moments_from_now
+from classifier.database_time import is_lease_over, moments_from_now
 from classifier.identifiers import new_id
 from classifier.models import BrokerRequest, EvaluationRequest, Prediction, TrainingRun
 from classifier.prepared_queries import PreparedQuery
+from classifier.prepared_updates import database_id, json_placeholder, update_rows
 from classifier.write_transactions import write_transaction
 
 AT_ONCE: Final = 200
@@ -44,7 +45,7 @@ class HeldAnswer:
 
 
 def _is_free() -> Q:
-    return Q(answered_at__isnull=True) & (Q(lease_until__isnull=True) | Q(lease_until__lt=Now()))
+    return Q(answered_at__isnull=True) & is_lease_over()
 
 
 def _is_known() -> Q:
@@ -128,18 +129,11 @@ def _with_work(requests: QuerySet[BrokerRequest]) -> QuerySet[BrokerRequest]:
 
 
 def _store(worker: str, answers: Sequence[tuple[UUID, dict[str, Any]]]) -> None:
-    """One prepared UPDATE run for all rows, as where a batch of predictions is stored."""
-    if not answers:
-        return
-    place = "%s" if connection.vendor == "sqlite" else "%s::jsonb"
     statement = (
-        f"UPDATE {BrokerRequest._meta.db_table} SET answer = {place} "  # noqa: S608 - constants
+        f"UPDATE {BrokerRequest._meta.db_table} SET answer = {json_placeholder()} "  # noqa: S608 - constants
         "WHERE id = %s AND worker = %s AND answered_at IS NULL AND answer IS NULL"
     )
-    key = BrokerRequest._meta.pk
-    rows = [
-        (json.dumps(answer, ensure_ascii=False), key.get_db_prep_value(identifier, connection), worker)
-        for identifier, answer in answers
-    ]
-    with connection.cursor() as cursor:
-        cursor.executemany(statement, rows)
+    update_rows(
+        statement,
+        [(json.dumps(answer, ensure_ascii=False), database_id(identifier), worker) for identifier, answer in answers],
+    )

@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from classifier.database_time import moments_from_now
+from classifier.database_time import is_lease_over, moments_from_now
 from classifier.deletions import StoredTraces
 from classifier.import_jobs import active_imports
 from classifier.models import Deletion, ModelVersion
@@ -116,7 +116,7 @@ def list_versions(deletion: Deletion) -> list[ModelVersion]:
 
 
 def _is_due() -> Q:
-    return Q(done_at__isnull=True) & (Q(lease_until__isnull=True) | Q(lease_until__lt=Now()))
+    return Q(done_at__isnull=True) & is_lease_over()
 
 
 def _own_rows(items: Iterable[ClaimedDeletion]) -> list[QuerySet[Deletion, Any]]:

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Case, F, Q, QuerySet, SmallIntegerField, When
 from django.db.models.functions import Now
 
-from classifier.database_time import moments_from_now
+from classifier.database_time import is_lease_over, moments_from_now
 from classifier.derivatives import derivative_key
 from classifier.doorbell import ring_by_name
 from classifier.models import Explanation, Image, ModelVersion
@@ -153,7 +153,7 @@ def _a_while_ago() -> Any:
 
 
 def _is_due() -> Q:
-    return NOT_ENDED & (Q(lease_until__isnull=True) | Q(lease_until__lt=Now()))
+    return NOT_ENDED & is_lease_over()
 
 
 def _is_silent() -> Q:

@@ -10,10 +10,10 @@ import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from classifier.database_time import moments_from_now
+from classifier.database_time import is_lease_over, moments_from_now
 from classifier.doorbell import ring_by_name
 from classifier.errors import Conflict, Refused
 from classifier.live_updates import EVERYBODY, live_sender
@@ -174,8 +174,7 @@ def _open_requests(classifier_id: UUID) -> QuerySet[PromotionRequest]:
 
 
 def _in_nobodys_hands() -> QuerySet[PromotionRequest]:
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
-    return PromotionRequest.objects.filter(free, state=State.WAITING)
+    return PromotionRequest.objects.filter(is_lease_over(), state=State.WAITING)
 
 
 def _own_row(claimed: ClaimedPromotion) -> QuerySet[PromotionRequest]:

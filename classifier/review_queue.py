@@ -17,7 +17,7 @@ from django.db.models import Exists, Q, QuerySet
 from django.db.models.functions import Now
 
 from classifier.alike_images import COMPARED, ShownImages
-from classifier.database_time import moments_from_now
+from classifier.database_time import is_lease_over, moments_from_now
 from classifier.errors import Conflict, NotFound
 from classifier.models import AuditDraw, Classifier, Image, Suggestion
 from classifier.queue_filters import QueueFilter, open_draws, waiting_images
@@ -71,7 +71,7 @@ def take_image(*, image_id: UUID, user: User) -> QueueEntry:
 
 def take_many(*, classifier: Classifier, user: User, count: int, wish: QueueFilter | None = None) -> list[UUID]:
     """Images to assign together, those a reviewer holds already included; what the audit drew is never among them."""
-    free = Q(review_lease_until__isnull=True) | Q(review_lease_until__lt=Now()) | Q(review_lease_user=user)
+    free = _is_free_for(user)
     rows = waiting_images(classifier, wish or QueueFilter()).filter(free).order_by("-usefulness", "id")
     found = list(rows.values_list("id", flat=True)[:count])
     mine = lease_images(image_ids=found, user=user)
@@ -80,7 +80,7 @@ def take_many(*, classifier: Classifier, user: User, count: int, wish: QueueFilt
 
 def lease_images(*, image_ids: Sequence[UUID], user: User) -> set[UUID]:
     """Those of the images that are this reviewer's for LEASE_SECONDS; somebody else holds the others."""
-    free = Q(review_lease_until__isnull=True) | Q(review_lease_until__lt=Now()) | Q(review_lease_user=user)
+    free = _is_free_for(user)
     with write_transaction():
         # Those that another reviewer is taking at this moment are passed over, so nobody waits for anybody.
         rows = Image.objects.select_for_update(skip_locked=True, of=("self",)).filter(free, id__in=image_ids)
@@ -181,3 +181,7 @@ def _free(rows: QuerySet[Any], prefix: str = "") -> QuerySet[Any]:
     """Not in anybody's hands. One's own are given again only by name: they are on one's screen."""
     until = f"{prefix}review_lease_until"
     return rows.filter(Q(**{f"{until}__isnull": True}) | Q(**{f"{until}__lt": Now()}))
+
+
+def _is_free_for(user: User) -> Q:
+    return is_lease_over("review_lease_until") | Q(review_lease_user=user)

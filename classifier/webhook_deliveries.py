@@ -21,7 +21,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from classifier.database_time import moments_from_now
+from classifier.database_time import is_lease_over, moments_from_now
 from classifier.identifiers import first_id_at
 from classifier.models import Webhook, WebhookDelivery
 from classifier.webhooks import LOST_RIGHT, may_be_told, stop_webhook
@@ -213,7 +213,7 @@ def _is_due() -> Q:
 
 
 def _is_in_nobodys_hands() -> Q:
-    return Q(ended_at__isnull=True) & (Q(lease_until__isnull=True) | Q(lease_until__lt=Now()))
+    return Q(ended_at__isnull=True) & is_lease_over()
 
 
 def _own_row(claimed: ClaimedDelivery) -> QuerySet[WebhookDelivery]:
