@@ -14,6 +14,8 @@ from django.conf import settings
 from django.db import transaction
 from kombu import Connection
 
+from classifier.failpoints import failpoint
+
 logger = structlog.get_logger(__name__)
 
 TASK_NAME = "tasks.prediction.drain"
@@ -72,6 +74,7 @@ class Doorbell:
 
     def _publish(self) -> None:
         try:
+            failpoint("before-publish")
             connection = self._connection or self.connect()
             self._connection = connection
             if self._allowed <= 0:  # asked before every ring, each picture would wait for one more answer

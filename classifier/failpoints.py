@@ -1,7 +1,8 @@
 """Named places where a fault test may stop, crash or delay the process. Inert unless FAILPOINTS is set.
 
 FAILPOINTS is `name=action[,name=action…]`; an action is `exit`, `raise` or `sleep:SECONDS`, each optionally followed by
-`@N` (the Nth pass only).
+`@N` (the Nth pass only). FAILPOINTS_TOLD names a file that then gets a line `name action` before and, where the process
+goes on, `name over` after.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import signal
 import time
 from collections import Counter
+from pathlib import Path
 
 
 class FailpointReached(RuntimeError):  # noqa: N818 - reads as what happened
@@ -26,6 +28,7 @@ def _parse(text: str) -> dict[str, tuple[str, int]]:
 
 
 _points = _parse(os.environ.get("FAILPOINTS", ""))
+_told = os.environ.get("FAILPOINTS_TOLD", "")
 _passes: Counter[str] = Counter()
 
 
@@ -37,9 +40,17 @@ def failpoint(name: str) -> None:
     _passes[name] += 1
     if nth and _passes[name] != nth:
         return
+    _tell(f"{name} {action}")
     if action == "exit":
         os.kill(os.getpid(), signal.SIGKILL)
     elif action == "raise":
         raise FailpointReached(name)
     elif action.startswith("sleep:"):
         time.sleep(float(action.removeprefix("sleep:")))
+        _tell(f"{name} over")
+
+
+def _tell(line: str) -> None:
+    if _told:
+        with Path(_told).open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
