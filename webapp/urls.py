@@ -19,6 +19,7 @@ from webapp.views.image_deletion import confirm_deletion
 from webapp.views.imports import cancel_import, import_part, import_state, start_import
 from webapp.views.one_time_login import one_time_login
 from webapp.views.own_word import say_label
+from webapp.views.policy_reports import policy_reports
 from webapp.views.review import review
 from webapp.views.schedule import schedule
 from webapp.views.tokens import revoke, tokens
@@ -80,4 +81,5 @@ urlpatterns = [
     path("healthz/ready", health.ready),
     path("healthz/progress", health.progress),
     path("metrics", health.metrics),
+    path("csp-reports", policy_reports, name="policy-reports"),
 ]

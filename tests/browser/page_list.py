@@ -53,6 +53,7 @@ NO_PAGES = {
     "imports": "POST",
     "label-images": "POST",
     "logout": "POST",
+    "policy-reports": "POST",
     "promote-model": "POST",
     "roll-back-model": "POST",
     "say-label": "POST",

@@ -125,6 +125,7 @@ PAGES: Final[dict[str, Rule]] = {
     "GET healthz/ready": may(EVERYBODY),
     "GET healthz/progress": may(EVERYBODY),
     "GET metrics": may(EVERYBODY),
+    "POST csp-reports": may(EVERYBODY, json_body={"csp-report": {}}),
 }
 """Pages, by the patterns of webapp/urls.py. What a token may is what a visitor may: pages do not read it."""
 
