@@ -1,4 +1,4 @@
-"""`/csp-reports`: browsers say what the Content-Security-Policy made them leave out. Counted, and logged in one line."""
+"""`/csp-reports`: browsers say what the Content-Security-Policy made them leave out. It is counted and logged."""
 
 from __future__ import annotations
 
