@@ -53,7 +53,7 @@ def _describe_work(classifier: Classifier) -> dict[str, Any]:
         "schedule": {
             "every_hours": classifier.train_every_hours,
             "after_examples": classifier.train_after_examples,
-            "next_at": write_moment(classifier.next_training_at) if classifier.next_training_at else None,
+            "next_at": write_moment(classifier.next_training_at),
             "sentence": describe_schedule(classifier),
             "outcome": classifier.schedule_outcome,
         },

@@ -50,5 +50,5 @@ def describe_import_job(job: ImportJob) -> dict[str, Any]:
         "outcome": job.outcome,
         "dataset": str(job.dataset_id) if job.dataset_id else None,
         "created_at": write_moment(job.created_at),
-        "ended_at": write_moment(job.ended_at) if job.ended_at else None,
+        "ended_at": write_moment(job.ended_at),
     }

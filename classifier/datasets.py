@@ -24,6 +24,7 @@ from classifier.failpoints import failpoint
 from classifier.identifiers import new_id, parse_id
 from classifier.models import Classifier, Dataset
 from classifier.object_storage import ObjectMissing, delete_object, list_objects, read_object, write_verified
+from classifier.row_lookup import find_row
 from classifier.write_transactions import write_transaction
 
 logger = structlog.get_logger(__name__)
@@ -105,6 +106,13 @@ def find_dataset(*, classifier: Classifier | None, name: str) -> Dataset:
     if len(found) > 1:
         raise Conflict(f"Several classifiers have a dataset “{name}”. Use its id: {found[0].id} or {found[1].id}.")
     return found[0]
+
+
+def find_dataset_by_id(identifier: str) -> Dataset:
+    """Raises NotFound."""
+    return find_row(
+        Dataset.objects.select_related("classifier"), identifier, missing=f"There is no dataset {identifier}."
+    )
 
 
 def refuse_taken_name(*, classifier_slug: str, name: str) -> None:

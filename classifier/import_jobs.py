@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from classifier.database_time import moments_from_now
 from classifier.datasets import name_of_new_dataset, refuse_taken_name
 from classifier.doorbell import ring_by_name
 from classifier.errors import Conflict
+from classifier.image_names import clean_name
 from classifier.live_updates import import_events, live_sender
 from classifier.models import Dataset, ImportJob
 from classifier.row_lookup import find_row
@@ -76,8 +78,10 @@ def request_import(
     return job
 
 
-def suggest_dataset_name(*, classifier_slug: str, wish: str) -> str:
-    """The wish, with a number behind it where the classifier has a dataset or an import of that name."""
+def suggest_dataset_name(*, classifier_slug: str, source: str) -> str:
+    """Of a place or a file, without its .zip; with a number where the classifier has a dataset or import so called."""
+    last = PurePosixPath(clean_name(source.rstrip("/").partition("?")[0]))
+    wish = last.stem if last.suffix.lower() == ".zip" else last.name
     base = " ".join("".join(letter if letter.isprintable() else " " for letter in wish).split())[:100] or "pictures"
     taken = set(Dataset.objects.filter(classifier__slug=classifier_slug).values_list("name", flat=True))
     taken |= set(active_imports().filter(classifier_slug=classifier_slug).values_list("name", flat=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import TypedDict
+from typing import TypedDict, overload
 from uuid import UUID
 
 from django.db import connection
@@ -142,10 +142,14 @@ def describe_prediction(prediction: Prediction) -> PredictionItem:
         "model": model,
         "failure": {"code": prediction.failure_code, "message": prediction.failure_reason} if failed else None,
         "queued_at": write_moment(prediction.queued_at),
-        "done_at": write_moment(prediction.done_at) if prediction.done_at else None,
+        "done_at": write_moment(prediction.done_at),
     }
 
 
-def write_moment(moment: datetime) -> str:
+@overload
+def write_moment(moment: datetime) -> str: ...
+@overload
+def write_moment(moment: datetime | None) -> str | None: ...
+def write_moment(moment: datetime | None) -> str | None:
     """As every answer writes it: “2026-11-22T03:00:00.000Z”."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None

@@ -72,7 +72,7 @@ def _describe_data(run: TrainingRun) -> dict[str, Any]:
 
 def _moments(run: TrainingRun) -> dict[str, str | None]:
     moments = {"created_at": run.created_at, "started_at": run.started_at, "ended_at": run.ended_at}
-    return {name: write_moment(moment) if moment else None for name, moment in moments.items()}
+    return {name: write_moment(moment) for name, moment in moments.items()}
 
 
 def _holdout_accuracy(metrics: dict[str, Any]) -> float | None:

@@ -86,7 +86,7 @@ def describe_promotion(request: PromotionRequest) -> dict[str, Any]:
         "reason": request.reason,
         "outcome": request.outcome,
         "created_at": write_moment(request.created_at),
-        "ended_at": write_moment(request.ended_at) if request.ended_at else None,
+        "ended_at": write_moment(request.ended_at),
     }
 
 
@@ -99,7 +99,7 @@ def describe_evaluation(request: EvaluationRequest) -> dict[str, Any]:
         "state": request.state,
         "outcome": request.outcome,
         "created_at": write_moment(request.created_at),
-        "ended_at": write_moment(request.ended_at) if request.ended_at else None,
+        "ended_at": write_moment(request.ended_at),
     }
 
 

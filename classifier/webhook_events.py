@@ -21,6 +21,7 @@ from classifier.doorbell import Doorbell
 from classifier.models import Webhook, WebhookDelivery
 from classifier.prepared_inserts import insert_rows
 from classifier.prepared_queries import PreparedQuery
+from classifier.presentation import write_moment
 
 Event = Webhook.Event
 WEBHOOK_TASK: Final = "tasks.webhooks.look"
@@ -91,13 +92,8 @@ def make_delivery(webhook_id: UUID, event: str, message: Message, moment: dateti
         "id": str(delivery.id),
         "event": delivery.event,
         "subject": message.subject,
-        "created_at": show_moment(moment),
+        "created_at": write_moment(moment),
         "classifier": message.classifier_slug,
         "data": message.data,
     }
     return delivery
-
-
-def show_moment(moment: datetime | None) -> str | None:
-    """As everywhere in the API."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from classifier.models import Classifier, Image, LiveVersionChange, ModelVersion, Review, TrainingRun, Webhook
-from classifier.webhook_events import Message, show_moment, tell_webhooks
+from classifier.presentation import write_moment
+from classifier.webhook_events import Message, tell_webhooks
 
 Event = Webhook.Event
 
@@ -110,8 +111,8 @@ def tell_training(run_id: UUID) -> None:
             "name": run.name,
             "state": str(run.state),
             "outcome": run.outcome,
-            "started_at": show_moment(run.started_at),
-            "ended_at": show_moment(run.ended_at),
+            "started_at": write_moment(run.started_at),
+            "ended_at": write_moment(run.ended_at),
             "model": _describe(version) if version else None,
         }
         return [Message(str(run.id), run.classifier.slug, data)]

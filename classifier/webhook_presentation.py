@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from classifier.models import Webhook, WebhookDelivery
-from classifier.webhook_events import show_moment
+from classifier.presentation import write_moment
 
 LONG: Final = timedelta(days=1)
 
@@ -54,12 +54,12 @@ def describe_webhook(webhook: Webhook) -> dict[str, Any]:
         "classifier": webhook.classifier.slug if webhook.classifier else None,
         "is_active": webhook.is_active,
         "stopped_because": webhook.stopped_because,
-        "failing_since": show_moment(webhook.failing_since),
+        "failing_since": write_moment(webhook.failing_since),
         "delivered": webhook.delivered_count,
         "failed_attempts": webhook.failed_count,
         "given_up": webhook.given_up_count,
         "by": webhook.user.get_username(),
-        "created_at": show_moment(webhook.created_at),
+        "created_at": write_moment(webhook.created_at),
     }
 
 
@@ -74,8 +74,8 @@ def describe_delivery(delivery: WebhookDelivery) -> dict[str, Any]:
         "attempts": delivery.attempts,
         "status_code": delivery.status_code,
         "outcome": delivery.outcome,
-        "next_attempt_at": show_moment(delivery.available_at) if is_waiting else None,
+        "next_attempt_at": write_moment(delivery.available_at) if is_waiting else None,
         "payload": delivery.payload,
-        "created_at": show_moment(delivery.created_at),
-        "ended_at": show_moment(delivery.ended_at),
+        "created_at": write_moment(delivery.created_at),
+        "ended_at": write_moment(delivery.ended_at),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
@@ -48,6 +48,17 @@ class PageWish(Schema):
 
     cursor: Cursor = None
     limit: Annotated[int, Field(ge=1, le=200, description="How many at most")] = 50
+
+
+class ClassifierPageWish(PageWish):
+    """A part of a list of what belongs to classifiers."""
+
+    classifier: Annotated[str | None, Field(description="Only this classifier's, by slug")] = None
+
+
+def one_of(words: Sequence[str]) -> str:
+    """The pattern of a text that is one of these."""
+    return f"^({'|'.join(words)})$"
 
 
 def json_answer(body: object, *, status: int = HTTPStatus.OK, location: str = "") -> HttpResponse:

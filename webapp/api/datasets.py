@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from pathlib import PurePosixPath
 from typing import Annotated, Final
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router
 from pydantic import Field
@@ -13,23 +13,17 @@ from pydantic import Field
 from classifier.classifier_editing import clean_classifier_name, slug_of_new_classifier
 from classifier.classifiers import find_classifier
 from classifier.dataset_presentation import LISTED, describe_dataset, describe_import_job, list_dataset
-from classifier.datasets import find_dataset
-from classifier.errors import NotFound, Refused
-from classifier.identifiers import parse_id
-from classifier.image_names import clean_name
+from classifier.datasets import find_dataset_by_id
+from classifier.errors import Refused
 from classifier.import_jobs import request_import, suggest_dataset_name
 from classifier.import_places import check_place
 from classifier.models import Dataset, ImportJob
 from webapp.access import calling_user, may_train
-from webapp.api.answers import IdempotencyKey, PageWish, StrictSchema, act_once, json_answer, read_rows
+from webapp.api.answers import ClassifierPageWish, IdempotencyKey, StrictSchema, act_once, json_answer, read_rows
 from webapp.api.schemas_of_classifiers import DatasetOut, DatasetPageOut, ImportOut
 
 router = Router(tags=["datasets"])
 IMPORTS: Final = "/api/v1/imports/"
-
-
-class DatasetsWish(PageWish):
-    classifier: Annotated[str | None, Field(description="Only this classifier's, by slug")] = None
 
 
 class DatasetIn(StrictSchema):
@@ -45,7 +39,7 @@ class DatasetIn(StrictSchema):
 
 
 @router.get("/datasets", response={200: DatasetPageOut}, summary="Datasets, newest first")
-def list_datasets(request: HttpRequest, wish: Query[DatasetsWish]) -> HttpResponse:
+def list_datasets(request: HttpRequest, wish: Query[ClassifierPageWish]) -> HttpResponse:
     """Of all classifiers, or of one."""
     calling_user(request)
     rows = Dataset.objects.select_related("classifier").defer(*LISTED)
@@ -59,35 +53,33 @@ def list_datasets(request: HttpRequest, wish: Query[DatasetsWish]) -> HttpRespon
 def read_dataset(request: HttpRequest, dataset_id: Annotated[str, Path(description="A dataset's id")]) -> HttpResponse:
     """With its pictures by label and part, and the files that gave none."""
     calling_user(request)
-    if parse_id(dataset_id) is None:
-        raise NotFound
-    return json_answer(describe_dataset(find_dataset(classifier=None, name=dataset_id)))
+    return json_answer(describe_dataset(find_dataset_by_id(dataset_id)))
 
 
 @router.post("/datasets", response={202: ImportOut}, summary="Import pictures from a storage place")
 def import_dataset(request: HttpRequest, body: DatasetIn, idempotency_key: IdempotencyKey = None) -> HttpResponse:
     """A worker reads the place; `Location` tells how far it is. 409 where the classifier has a dataset, or an import
     under way, of this name."""
-    calling_user(request, may_train)
+    user = calling_user(request, may_train)
     return act_once(
         request,
         idempotency_key,
-        lambda: describe_import_job(_request(request, body)),
+        lambda: describe_import_job(_request(user, body)),
         asked=body.dict(),
         status=HTTPStatus.ACCEPTED,
         locate=lambda job: f"{IMPORTS}{job['id']}",
     )
 
 
-def _request(request: HttpRequest, body: DatasetIn) -> ImportJob:
+def _request(user: User, body: DatasetIn) -> ImportJob:
     place = check_place(body.place)
     slug, new_name = _read_classifier(body)
-    name = body.name or suggest_dataset_name(classifier_slug=slug, wish=_last_part(place))
+    name = body.name or suggest_dataset_name(classifier_slug=slug, source=place)
     return request_import(
         classifier_slug=slug,
         classifier_name=new_name,
         name=name,
-        user=calling_user(request, may_train),
+        user=user,
         place=place,
     )
 
@@ -100,8 +92,3 @@ def _read_classifier(body: DatasetIn) -> tuple[str, str]:
         return find_classifier(body.classifier).slug, ""
     name = clean_classifier_name(str(body.classifier_name))
     return slug_of_new_classifier(name), name
-
-
-def _last_part(place: str) -> str:
-    last = PurePosixPath(clean_name(place.rstrip("/").partition("?")[0]))
-    return last.stem if last.suffix.lower() == ".zip" else last.name

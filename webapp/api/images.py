@@ -23,6 +23,7 @@ from classifier.uploads import accept_upload, find_version
 from webapp import metrics
 from webapp.access import get_image, may_see_all_images, sending_owner, visible_images
 from webapp.api.answers import Cursor, IdempotencyKey, json_answer
+from webapp.api.document_errors import ERRORS
 from webapp.api.schemas import Error, ExplanationOut, ImageOut, ImagePageOut, PredictionIn, UploadOut
 from webapp.image_lists import REVIEWED, STATES, read_page, read_wish
 from webapp.picture_answers import answer_picture
@@ -38,18 +39,7 @@ HEATMAP_SECONDS: Final = 60
 Wait = Annotated[float, Query(ge=0, le=30, description="Seconds to wait for the answers")]
 
 router = Router(tags=["images"])
-_ERRORS = {
-    400: Error,
-    401: Error,
-    403: Error,
-    404: Error,
-    409: Error,
-    413: Error,
-    415: Error,
-    422: Error,
-    429: Error,
-    503: Error,
-}
+_ERRORS = dict.fromkeys(ERRORS, Error)
 
 
 @router.post("/images", response={201: UploadOut, **_ERRORS}, summary="Send pictures and ask what they are")

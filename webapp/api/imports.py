@@ -13,16 +13,15 @@ from classifier.errors import Conflict
 from classifier.import_jobs import find_import, request_cancel
 from classifier.models import ImportJob
 from webapp.access import calling_user, may_train
-from webapp.api.answers import PageWish, json_answer, read_rows
+from webapp.api.answers import ClassifierPageWish, json_answer, one_of, read_rows
 from webapp.api.schemas_of_classifiers import ImportOut, ImportPageOut
 
 router = Router(tags=["datasets"])
 JobId = Annotated[str, Path(description="An import's id")]
 
 
-class ImportsWish(PageWish):
-    classifier: Annotated[str | None, Field(description="Only this classifier's, by slug")] = None
-    state: Annotated[str | None, Field(pattern=f"^({'|'.join(ImportJob.State.values)})$")] = None
+class ImportsWish(ClassifierPageWish):
+    state: Annotated[str | None, Field(pattern=one_of(ImportJob.State.values))] = None
 
 
 @router.get("/imports", response={200: ImportPageOut}, summary="Imports, newest first")

@@ -24,7 +24,7 @@ from classifier.version_presentation import (
 )
 from classifier.version_report import find_version
 from webapp.access import calling_user, may_promote, may_train
-from webapp.api.answers import IdempotencyKey, PageWish, act_once, json_answer, read_rows
+from webapp.api.answers import ClassifierPageWish, IdempotencyKey, act_once, json_answer, one_of, read_rows
 from webapp.api.schemas_of_models import EvaluationOut, ModelPageOut, PromotionOut, WholeModelOut
 
 router = Router(tags=["models"])
@@ -34,9 +34,8 @@ ModelId = Annotated[str, Path(description="A model version's id")]
 RequestId = Annotated[str, Path(description="The id that the 202 answer gave")]
 
 
-class ModelsWish(PageWish):
-    classifier: Annotated[str | None, Field(description="Only this classifier's, by slug")] = None
-    stage: Annotated[str | None, Field(pattern=f"^({'|'.join(ModelVersion.Stage.values)})$")] = None
+class ModelsWish(ClassifierPageWish):
+    stage: Annotated[str | None, Field(pattern=one_of(ModelVersion.Stage.values))] = None
 
 
 @router.get("/models", response={200: ModelPageOut}, summary="Model versions, newest first")

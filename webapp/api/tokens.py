@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -14,8 +13,9 @@ from pydantic import Field
 
 from classifier.api_tokens import create_token, revoke_token, state_of, token_of
 from classifier.models import ApiToken
+from classifier.presentation import write_moment
 from webapp.access import get_own_token, token_manager
-from webapp.api.answers import PageWish, read_rows
+from webapp.api.answers import PageWish, json_answer, read_rows
 from webapp.api.schemas import Error
 
 router = Router(tags=["tokens"])
@@ -59,7 +59,7 @@ class TokenPageOut(Schema):
 def list_tokens(request: HttpRequest, wish: Query[PageWish]) -> HttpResponse:
     """Those revoked and expired too. For people, and for tokens with the scope admin."""
     found, cursor = read_rows(ApiToken.objects.filter(user=token_manager(request)), wish)
-    return _json({"tokens": [_describe(token) for token in found], "next_cursor": cursor})
+    return json_answer({"tokens": [_describe(token) for token in found], "next_cursor": cursor})
 
 
 @router.post("/tokens", response={201: NewTokenOut, **_ERRORS}, summary="Make a token")
@@ -69,7 +69,7 @@ def make_token(request: HttpRequest, body: TokenIn) -> HttpResponse:
     token, text = create_token(
         user=user, name=body.name, scopes=body.scopes, expires_at=_end(user, _aware(body.expires_at))
     )
-    answer = _json({**_describe(token), "token": text}, status=HTTPStatus.CREATED)
+    answer = json_answer({**_describe(token), "token": text}, status=HTTPStatus.CREATED)
     answer["Cache-Control"] = "no-store"
     return answer
 
@@ -96,14 +96,6 @@ def _aware(moment: datetime | None) -> datetime | None:
 
 def _describe(token: ApiToken) -> dict[str, Any]:
     times = ("created_at", "expires_at", "last_used_at", "revoked_at")
-    described: dict[str, Any] = {name: _text(getattr(token, name)) for name in times}
+    described: dict[str, Any] = {name: write_moment(getattr(token, name)) for name in times}
     plain = {"id": str(token.id), "name": token.name, "prefix": token.prefix, "scopes": token.scopes}
     return {**plain, "state": state_of(token), **described}
-
-
-def _text(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
-
-
-def _json(body: object, *, status: int = HTTPStatus.OK) -> HttpResponse:
-    return HttpResponse(json.dumps(body, ensure_ascii=False).encode(), content_type="application/json", status=status)

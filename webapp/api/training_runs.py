@@ -20,7 +20,7 @@ from classifier.training_runs import find_run, request_cancel
 from tasks.training_options import read_options
 from tasks.training_requests import queue_training
 from webapp.access import calling_user, may_train
-from webapp.api.answers import IdempotencyKey, PageWish, StrictSchema, act_once, json_answer
+from webapp.api.answers import ClassifierPageWish, IdempotencyKey, StrictSchema, act_once, json_answer, one_of
 from webapp.api.schemas_of_models import RunOut, RunPageOut
 
 router = Router(tags=["training runs"])
@@ -28,9 +28,8 @@ ADDRESS: Final = "/api/v1/training-runs/"
 RunId = Annotated[str, Path(description="A training run's id")]
 
 
-class RunsWish(PageWish):
-    classifier: Annotated[str | None, Field(description="Only this classifier's, by slug")] = None
-    state: Annotated[str | None, Field(pattern=f"^({'|'.join(TrainingRun.State.values)})$")] = None
+class RunsWish(ClassifierPageWish):
+    state: Annotated[str | None, Field(pattern=one_of(TrainingRun.State.values))] = None
 
 
 class RunIn(StrictSchema):

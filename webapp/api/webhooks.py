@@ -25,7 +25,7 @@ from classifier.webhooks import (
     send_test,
 )
 from webapp.access import calling_user, may_hook
-from webapp.api.answers import PageWish, json_answer, read_rows
+from webapp.api.answers import PageWish, json_answer, one_of, read_rows
 from webapp.api.schemas_of_webhooks import (
     DeliveryOut,
     DeliveryPageOut,
@@ -42,7 +42,7 @@ DeliveryId = Annotated[str, Path(description="A message's id, as in its header W
 
 
 class DeliveriesWish(PageWish):
-    state: Annotated[str | None, Field(pattern=f"^({'|'.join(WebhookDelivery.State.values)})$")] = None
+    state: Annotated[str | None, Field(pattern=one_of(WebhookDelivery.State.values))] = None
 
 
 @router.get("/webhooks", response={200: WebhookPageOut}, summary="Webhooks, newest first")

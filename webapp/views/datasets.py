@@ -13,9 +13,7 @@ from django.urls import reverse
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
-from classifier.datasets import find_dataset
-from classifier.errors import NotFound
-from classifier.identifiers import parse_id
+from classifier.datasets import find_dataset_by_id
 from classifier.label_counts import LabelCount, summarize_counts
 from classifier.models import Dataset
 from classifier.picture_packs import list_pack_pictures, read_pack_picture
@@ -40,7 +38,7 @@ class ShownLabel:
 @work_page(may_see_work)
 def dataset(request: HttpRequest, dataset_id: str) -> HttpResponse:
     """One dataset."""
-    found = _find(dataset_id)
+    found = find_dataset_by_id(dataset_id)
     by_label: dict[str, list[str]] = defaultdict(list)
     for member in list_pack_pictures(_preview_key(found)):
         by_label[member.partition("/")[0]].append(reverse("dataset-picture", args=[found.id, member]))
@@ -59,13 +57,7 @@ def dataset(request: HttpRequest, dataset_id: str) -> HttpResponse:
 @work_page(may_see_work)
 def dataset_picture(request: HttpRequest, dataset_id: str, member: str) -> HttpResponse:
     """One picture of the preview."""
-    return answer_picture(read_pack_picture(_preview_key(_find(dataset_id)), member))
-
-
-def _find(dataset_id: str) -> Dataset:
-    if parse_id(dataset_id) is None:
-        raise NotFound
-    return find_dataset(classifier=None, name=dataset_id)
+    return answer_picture(read_pack_picture(_preview_key(find_dataset_by_id(dataset_id)), member))
 
 
 def _preview_key(dataset: Dataset) -> str:

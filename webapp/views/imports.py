@@ -6,7 +6,6 @@ The pages' scripts send an upload in parts; without scripts one request brings t
 from __future__ import annotations
 
 from http import HTTPStatus
-from pathlib import PurePosixPath
 from uuid import UUID
 
 from django.conf import settings
@@ -87,7 +86,7 @@ def _request_import(request: HttpRequest) -> ImportJob:
         place = check_place(place)
     storage_key, file_name = ("", "") if place else _take_upload(request)
     name = form.get("name", "").strip() or suggest_dataset_name(
-        classifier_slug=slug, wish=_stem(place or form.get("folder", "") or file_name)
+        classifier_slug=slug, source=place or form.get("folder", "") or file_name
     )
     try:
         return request_import(
@@ -128,11 +127,6 @@ def _take_upload(request: HttpRequest) -> tuple[str, str]:
     if archive is None or not archive.name:
         raise Refused("malformed_request", _NOTHING_CHOSEN)
     return store_stream(user=user, stream=archive), clean_name(archive.name)
-
-
-def _stem(text: str) -> str:
-    last = PurePosixPath(clean_name(text.rstrip("/").partition("?")[0]))
-    return last.stem if last.suffix.lower() == ".zip" else last.name
 
 
 def _wants_json(request: HttpRequest) -> bool:
