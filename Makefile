@@ -19,7 +19,7 @@ THREADS := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 WORKERS := -n auto --maxprocesses 4 --dist loadfile
 STARTERS := -n 3 --dist loadfile
 
-.PHONY: help run test all format format-check lint types test-postgres test-faults fuzz bench bench-learning requirements
+.PHONY: help run test all format format-check lint types test-postgres test-faults soak fuzz bench bench-learning requirements
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
@@ -55,11 +55,17 @@ ON_POSTGRES := tests/classifier tests/tasks \
 NOT_ON_POSTGRES := $(patsubst %,--ignore=tests/tasks/test_%.py,exporting odd_datasets proving transfer_runs trial_process)
 
 test-postgres: $(READY_TO_TEST) ## rows, claims and faults again, on Debian's PostgreSQL
-	$(THREADS) $(PYTHON) tests/postgres_server.py \
+	$(THREADS) $(PYTHON) -m tests.postgres_server \
 		$(PYTHON) -m pytest -q $(STARTERS) -m "not browser and not long" $(ON_POSTGRES) $(NOT_ON_POSTGRES) $(ARGS)
 
 test-faults: $(READY_TO_TEST) ## what may break, broken on purpose, at full length; writes docs/reliability.md
 	FAULT_REPORT=docs/reliability.md $(THREADS) $(PYTHON) -m pytest -q tests/faults $(ARGS)
+
+SOAK_MINUTES ?= 480
+
+soak: $(READY_TO_TEST) ## hours of uploads, faults and new versions: does anything grow?; options: make soak SOAK_MINUTES=30
+	FAULT_REPORT=docs/reliability.md SOAK_MINUTES=$(SOAK_MINUTES) $(THREADS) \
+		$(PYTHON) -m pytest -q -s tests/faults/test_soak.py $(ARGS)
 
 FUZZ_SECONDS ?= 3600
 FUZZ := var/fuzz
