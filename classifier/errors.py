@@ -83,3 +83,11 @@ class StorageUnavailable(WhatsitError):
 
     def __init__(self, message: str | None = None, **details: object) -> None:
         super().__init__("try_later", message, details=details)
+
+
+class QueueFull(WhatsitError):
+    """More pictures wait for their answer than may: nothing was accepted, and the sender should come back."""
+
+    def __init__(self) -> None:
+        sentence = "Too many pictures wait for their answer already. Nothing was stored; please send this again later."
+        super().__init__("try_later", sentence, details={"retry_after_seconds": 10})

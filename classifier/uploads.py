@@ -18,6 +18,7 @@ from classifier.idempotency import KeyedRequest, find_answer, fingerprint_reques
 from classifier.models import Classifier, Image, ModelVersion, Prediction
 from classifier.owners import Owner
 from classifier.prediction_requests import open_predictions
+from classifier.queue_room import queue_room
 from classifier.row_lookup import find_row
 from classifier.shared_commits import commit_together
 from classifier.upload_requests import (
@@ -32,6 +33,8 @@ from classifier.upload_requests import (
 from classifier.write_transactions import surely_rolled_back, write_transaction
 
 _ATTEMPTS = 4
+# Gateways and commands hold back by themselves: they send no more than so many that are unanswered.
+_BOUNDED = frozenset({Image.Source.PAGE, Image.Source.API})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def accept_upload(
 ) -> UploadAnswer:
     """Take what the gate admits; a returned answer means bytes durable and rows committed, the companion's too.
 
-    Raises NothingAccepted, Refused (malformed_request, idempotency_mismatch), NotFound, StorageUnavailable,
+    Raises NothingAccepted, Refused (malformed_request, idempotency_mismatch), NotFound, StorageUnavailable, QueueFull,
     CompanionExists.
     """
     _check_count(files)
@@ -65,6 +68,8 @@ def accept_upload(
     keyed = _key_request(classifier, wished_version, owner, idempotency_key, files)
     if keyed and (kept := find_answer(keyed)):
         return repeat_answer(kept)
+    if source in _BOUNDED:
+        queue_room.take(priority=priority, pictures=len(files))
     arriving = ArrivingImages(classifier, owner, source)
     arriving.admit_all(files)
     if not arriving.contents:

@@ -28,11 +28,16 @@ def error_response(problem: WhatsitError) -> HttpResponse:
     """The JSON answer of a named error; 429 and 503 say when to come back, 401 how to say who one is."""
     body = {"error": {"code": problem.code, "message": problem.message, "details": problem.details}}
     response = JsonResponse(body, status=problem.status)
-    if problem.status in {429, 503}:
-        response["Retry-After"] = str(problem.details.get("retry_after_seconds", RETRY_AFTER_SECONDS))
+    say_when_to_return(response, problem)
     if problem.status == HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def say_when_to_return(response: HttpResponse, problem: WhatsitError) -> None:
+    """`Retry-After` of an answer that refuses for a while."""
+    if problem.status in {429, 503}:
+        response["Retry-After"] = str(problem.details.get("retry_after_seconds", RETRY_AFTER_SECONDS))
 
 
 def install_error_handlers(api: NinjaAPI) -> None:

@@ -20,6 +20,7 @@ from classifier.upload_requests import NothingAccepted, RefusedFile, UploadAnswe
 from classifier.uploads import accept_upload
 from webapp import metrics
 from webapp.access import asking_owner
+from webapp.api.errors import say_when_to_return
 from webapp.own_words import read_newest_words
 from webapp.rate_limits import charge_call
 from webapp.sent_files import sent_file
@@ -84,7 +85,9 @@ def _receive(request: HttpRequest) -> HttpResponse:
     except WhatsitError as problem:
         metrics.count_refusal(problem)
         _say_refusals(request, problem.rejected if isinstance(problem, NothingAccepted) else [], problem.message)
-        return _show(request, status=problem.status)
+        page = _show(request, status=problem.status)
+        say_when_to_return(page, problem)
+        return page
     metrics.count_upload(answer)
     _say_refusals(request, answer.rejected)
     address = urlencode([("image", str(image.id)) for image in dict.fromkeys(answer.images)])
