@@ -54,6 +54,20 @@ def model_event(classifier_slug: str, version_number: int) -> dict[str, list[Eve
     return {EVERYBODY: [{"type": "model", "classifier": classifier_slug, "live": version_number}]}
 
 
+def login_group(owner_key: str) -> str:
+    """The sockets of one login, whatever they are about."""
+    return "login." + owner_key.replace(":", ".")
+
+
+LOGIN_CHANGED = "login"
+"""Not for the browser: the socket looks at once whether its login still holds."""
+
+
+def login_event(owner_key: str) -> dict[str, list[Event]]:
+    """Somebody logged out, or ended their other sessions."""
+    return {login_group(owner_key): [{"type": LOGIN_CHANGED}]}
+
+
 class LiveSender:
     """One event loop in one daemon thread a process: async_to_sync a message costs ten times more and leaks clients."""
 

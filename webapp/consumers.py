@@ -15,6 +15,7 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest
 from redis.exceptions import RedisError
 
+from classifier.live_updates import LOGIN_CHANGED, login_group
 from webapp.socket_topics import Topic, find_topic
 
 LOGIN_NEEDED, NOT_FOUND, RIGHTS_CHANGED, TOO_OLD, TRY_LATER = 4401, 4404, 4403, 4408, 4503
@@ -47,12 +48,15 @@ class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # chann
             await self.close(code=NOT_FOUND)
             return
         self.topic = topic
-        if not await self._join(*topic.groups):
+        if not await self._join(*topic.groups, *self._login_groups()):
             await self.close(code=TRY_LATER)
             return
         await self.accept()
         self.guard = asyncio.create_task(self._watch_rights())
         await self._send_snapshot()
+
+    def _login_groups(self) -> list[str]:
+        return [login_group(self.scope["owner"].key)] if self.scope["user"].is_authenticated else []
 
     async def disconnect(self, code: int) -> None:
         """Leaves the groups; a Redis that is gone has forgotten them anyway."""
@@ -88,7 +92,9 @@ class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # chann
     async def live_events(self, message: dict[str, Any]) -> None:
         """One message of our groups: each event becomes one frame."""
         for event in message["events"]:
-            if self.topic.concerns(event):
+            if event["type"] == LOGIN_CHANGED:
+                await self._close_unless_allowed()
+            elif self.topic.concerns(event):
                 await self.send_json(event)
 
     async def _send_error(self, sentence: str) -> None:
@@ -110,14 +116,18 @@ class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # chann
         ends = asyncio.get_running_loop().time() + settings.SOCKET_LIFE_SECONDS
         while asyncio.get_running_loop().time() < ends:
             await asyncio.sleep(settings.SOCKET_RIGHTS_SECONDS)
-            try:
-                allowed = await self._still_allowed()
-            except (DatabaseError, InterfaceError):
-                continue  # nobody's rights changed because the database is away; the next look will tell
-            if not allowed:
-                await self.close(code=RIGHTS_CHANGED)
+            if not await self._close_unless_allowed():
                 return
         await self.close(code=TOO_OLD)
+
+    async def _close_unless_allowed(self) -> bool:
+        try:
+            if await self._still_allowed():
+                return True
+        except (DatabaseError, InterfaceError):
+            return True  # nobody's rights changed because the database is away; the next look will tell
+        await self.close(code=RIGHTS_CHANGED)
+        return False
 
     @database_sync_to_async  # type: ignore[untyped-decorator]
     def _still_allowed(self) -> bool:

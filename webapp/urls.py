@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.generic import RedirectView
@@ -17,6 +16,7 @@ from webapp.views.gallery import export_images, gallery, label_images
 from webapp.views.image import ask_image, image, review_image
 from webapp.views.image_deletion import confirm_deletion
 from webapp.views.imports import cancel_import, import_part, import_state, start_import
+from webapp.views.login import ChangePassword, LogOut, log_in
 from webapp.views.one_time_login import one_time_login
 from webapp.views.own_word import say_label
 from webapp.views.policy_reports import policy_reports
@@ -27,15 +27,14 @@ from webapp.views.training_run import cancel_training, training
 from webapp.views.trainings import trainings
 from webapp.views.upload import upload
 
-log_in = LoginView.as_view(template_name="login.html", redirect_authenticated_user=True)
-
 urlpatterns = [
     path("", upload, name="upload"),
     path("api/v1/", api.urls),
     path("api/docs", api_docs, name="api-docs"),
     path("api/docs/", require_safe(RedirectView.as_view(pattern_name="api-docs"))),
     path("login/", require_http_methods(["GET", "HEAD", "POST"])(log_in), name="login"),
-    path("logout/", LogoutView.as_view(next_page="/"), name="logout"),
+    path("logout/", LogOut.as_view(), name="logout"),
+    path("password/", require_http_methods(["GET", "HEAD", "POST"])(ChangePassword.as_view()), name="password"),
     path("login/once/<str:token>/", one_time_login, name="one-time-login"),
     path("classifiers/<slug:slug>/schedule", schedule, name="classifier-schedule"),
     path("classifiers/", classifiers, name="classifiers"),
@@ -76,6 +75,7 @@ urlpatterns = [
     path("training/<str:run_id>/", training, name="training"),
     path("training/<str:run_id>/cancel/", cancel_training, name="cancel-training"),
     path("review/", review, name="review"),
+    path("admin/logout/", LogOut.as_view()),
     path("admin/", admin.site.urls),
     path("healthz/live", health.live),
     path("healthz/ready", health.ready),

@@ -31,6 +31,7 @@ PAGES: dict[str, list[tuple[Arguments, str]]] = {
     "model-cell": [(("{candidate}", 0, 1), "")],
     "trainings": [((), ""), ((), "?classifier=pets")],
     "training": [(("{run}",), ""), (("{running}",), "")],
+    "password": [((), "")],
     "tokens": [((), "")],
     "webhooks": [((), "")],
     "webhook": [(("{webhook}",), ""), (("{new_webhook}",), "?state=failed")],

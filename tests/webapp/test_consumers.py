@@ -204,7 +204,7 @@ def test_bytes_are_answered_and_the_socket_stays() -> None:
     assert talk(speak, cookie=cookie_of("me"))["type"] == "error"
 
 
-def test_a_logout_closes_the_socket(client: Client, settings: Any) -> None:
+def test_a_logout_is_noticed_where_nobody_told_the_socket(client: Client, settings: Any) -> None:
     settings.SOCKET_RIGHTS_SECONDS = 0.05
     client.force_login(User.objects.create_user("person"))
 
@@ -214,6 +214,75 @@ def test_a_logout_closes_the_socket(client: Client, settings: Any) -> None:
         return await socket.wait_for_close()
 
     assert talk(leave, cookie=session_of(client)) == RIGHTS_CHANGED
+
+
+def relay_logins(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    """What the views hand over for sending; the real sender has an event loop of its own."""
+    told: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(
+        "webapp.views.login.live_sender.send",
+        lambda events: told.extend((group, event) for group, many in events.items() for event in many),
+    )
+    return told
+
+
+@pytest.mark.parametrize("address", ["/logout/", "/admin/logout/"])
+def test_asvs_v7_4_1_a_logout_closes_its_sockets_at_once(
+    address: str, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = relay_logins(monkeypatch)
+    client.force_login(User.objects.create_user("person"))
+
+    async def leave(socket: Socket) -> int:
+        await socket.read()
+        await database_sync_to_async(client.post)(address)
+        for group, event in told:
+            await push(group, event)
+        return await socket.wait_for_close()
+
+    assert talk(leave, cookie=session_of(client)) == RIGHTS_CHANGED
+    assert len(told) == 1
+
+
+def test_the_sockets_of_ones_other_logins_stay_and_show_nothing_of_it(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, other = relay_logins(monkeypatch), Client()
+    user = User.objects.create_user("person")
+    client.force_login(user)
+    other.force_login(user)
+
+    async def stay(socket: Socket) -> Any:
+        await socket.read()
+        await database_sync_to_async(other.post)("/logout/")
+        for group, event in told:
+            await push(group, event)
+        await socket.say('{"type": "refresh"}')
+        return await socket.read()
+
+    assert talk(stay, cookie=session_of(client))["type"] == "snapshot"
+
+
+def test_asvs_v7_4_3_a_new_password_closes_the_sockets_of_other_sessions(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, other = relay_logins(monkeypatch), Client()
+    user = User.objects.create_user("person", password="correct horse battery")
+    client.force_login(user)
+    other.force_login(user)
+    words = {
+        "old_password": "correct horse battery",
+        **dict.fromkeys(("new_password1", "new_password2"), "a new 1 it is"),
+    }
+
+    async def change(socket: Socket) -> int:
+        await socket.read()
+        await database_sync_to_async(other.post)("/password/", words)
+        for group, event in told:
+            await push(group, event)
+        return await socket.wait_for_close()
+
+    assert talk(change, cookie=session_of(client)) == RIGHTS_CHANGED
 
 
 def test_a_barred_user_loses_the_socket(client: Client, settings: Any) -> None:

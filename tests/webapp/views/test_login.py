@@ -6,7 +6,9 @@ import pytest
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.test import Client
+from django.utils import timezone
 
 pytestmark = pytest.mark.django_db
 
@@ -71,3 +73,65 @@ def test_a_right_password_forgets_the_wrong_ones(ann: User, client: Client) -> N
 def test_no_password_is_kept_of_an_attempt(ann: User, client: Client) -> None:
     guess(client, "ann")
     assert "guessed" not in str(AccessAttempt.objects.values().get())
+
+
+def change(client: Client, old: str, new: str) -> int:
+    words = {"old_password": old, "new_password1": new, "new_password2": new}
+    return client.post("/password/", words).status_code
+
+
+def test_asvs_v7_4_3_a_new_password_ends_every_other_session(ann: User, client: Client) -> None:
+    elsewhere = Client()
+    for browser in (client, elsewhere):
+        browser.force_login(ann)
+    assert change(client, "correct horse battery", "staples are better") == 302
+    assert "You stay logged in here" in client.get("/password/").content.decode()
+    assert elsewhere.get("/password/").status_code == 302
+    ann.refresh_from_db()
+    assert ann.check_password("staples are better")
+
+
+def test_asvs_v6_2_3_a_new_password_needs_the_old_one(ann: User, client: Client) -> None:
+    client.force_login(ann)
+    assert change(client, "wrong", "staples are better") == 200
+    assert change(client, "correct horse battery", "password1") == 200
+    ann.refresh_from_db()
+    assert ann.check_password("correct horse battery")
+
+
+def test_who_has_no_password_yet_gives_themselves_one(client: Client) -> None:
+    first = User.objects.create_user("first")
+    client.force_login(first)
+    assert "old_password" not in client.get("/password/").content.decode()
+    assert change(client, "", "staples are better") == 302
+    assert change(client, "", "another one is good") == 200
+
+
+def test_asvs_v7_2_4_a_login_gets_a_new_session(ann: User, client: Client) -> None:
+    client.cookies["sessionid"] = "chosen-by-somebody-else"
+    client.post("/login/", {"username": "ann", "password": "correct horse battery"})
+    first = client.cookies["sessionid"].value
+    client.post("/logout/")
+    client.post("/login/", {"username": "ann", "password": "correct horse battery"})
+    assert len({"chosen-by-somebody-else", first, client.cookies["sessionid"].value}) == 3
+
+
+def test_asvs_v7_4_1_a_session_that_was_logged_out_is_of_no_use_any_more(ann: User, client: Client) -> None:
+    client.force_login(ann)
+    kept = client.cookies["sessionid"].value
+    client.post("/logout/")
+    client.cookies["sessionid"] = kept
+    assert client.get("/password/").status_code == 302
+
+
+def test_asvs_v7_3_2_a_session_ends_after_its_time(ann: User, client: Client) -> None:
+    client.post("/login/", {"username": "ann", "password": "correct horse battery"})
+    assert client.cookies["sessionid"]["max-age"] == settings.SESSION_COOKIE_AGE
+    Session.objects.update(expire_date=timezone.now())
+    assert client.get("/password/").status_code == 302
+
+
+def test_asvs_v3_3_4_no_script_reads_the_session(ann: User, client: Client) -> None:
+    client.post("/login/", {"username": "ann", "password": "correct horse battery"})
+    cookie = client.cookies["sessionid"]
+    assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
