@@ -1,4 +1,4 @@
-"""Words that want to run or break something are shown as text (ASVS 5.0: V1 encoding, V3 web frontend)."""
+"""Words that want to run or break something are shown as text (the numbers in names are those of ASVS 5.0.0)."""
 
 from __future__ import annotations
 
@@ -144,14 +144,14 @@ def test_asvs_v3_2_2_the_words_are_shown_as_text(suspicious: Any, filled: Filled
     assert watched.missing(f"{filled.address}/images/{rows['reviewed']}/", rows["labels"][:2]) == []
 
 
-def test_asvs_v1_3_what_hides_or_turns_words_around_is_kept_nowhere(rows: Rows) -> None:
+def test_asvs_v1_3_3_what_hides_or_turns_words_around_is_kept_nowhere(rows: Rows) -> None:
     kept = ["labels", "file_names", "classifier_names", "token_names", "run_names", "addresses"]
     assert [word for kind in kept for word in rows[kind] if not word.isprintable()] == []
     assert {code for _, code in rows["refused"]} <= {"malformed_request", "unusable_address", "conflict"}
 
 
 @pytest.mark.timeout(120)
-def test_asvs_v1_2_3_dropped_files_are_named_as_they_are_and_answered_live(
+def test_asvs_v3_2_2_dropped_files_are_named_as_they_are_and_answered_live(
     browser: Browser, site: Site, shell: SiteShell, rows: Rows
 ) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 900})

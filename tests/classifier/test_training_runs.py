@@ -87,7 +87,7 @@ def test_a_second_run_is_refused_while_one_is_active(pets: Classifier) -> None:
         request(pets, epochs=3)
 
 
-def test_asvs_v1_3_a_runs_name_turns_no_line_around_and_hides_nothing(pets: Classifier) -> None:
+def test_asvs_v1_3_3_a_runs_name_turns_no_line_around_and_hides_nothing(pets: Classifier) -> None:
     snapshot = take_snapshot(classifier=pets)
     run = request_run(classifier=pets, snapshot=snapshot, options={}, name="\u202egnp.exe\x00\x1b[31m  \u200bred")
     assert run.name == "gnp.exe [31m red"

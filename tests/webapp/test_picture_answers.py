@@ -1,4 +1,4 @@
-"""Pictures that people sent are looked at and nothing else (ASVS 5.0 V3.2: content is rendered as what it is)."""
+"""Pictures that people sent are looked at and nothing else (ASVS 5.0.0, V3.2)."""
 
 from __future__ import annotations
 
