@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
 
-from classifier.import_jobs import ClaimedImport, report_progress
-
-logger = structlog.get_logger(__name__)
+from classifier.import_jobs import ClaimedImport, ImportStanding, report_progress
+from tasks.lease_keeper import LeaseKeeper
 
 REPORT_SECONDS: Final = 1.0
 
@@ -23,18 +17,15 @@ class ImportStoppedError(Exception):
     """Raised in the middle of an import that must not go on; whatever it had begun is undone on the way out."""
 
 
-class ImportKeeper:
-    """A thread that writes progress and lease to the row, at most once a second."""
+class ImportKeeper(LeaseKeeper):
+    """Writes progress and lease to the row, at most once a second."""
 
     def __init__(self, job: ClaimedImport, *, is_stopping: Callable[[], bool]) -> None:
+        lease = settings.IMPORT_LEASE_SECONDS
+        super().__init__("import-keeper", lease_seconds=lease, pause_seconds=min(REPORT_SECONDS, lease / 3))
         self.job = job
-        self.is_cancelled = False
-        self.is_lost = False
         self.done = self.total = 0
         self._is_stopping = is_stopping
-        self._ended = threading.Event()
-        self._renewed_at = time.monotonic()
-        self._thread = threading.Thread(target=self._keep, name="import-keeper", daemon=True)
 
     def note(self, done: int, total: int) -> None:
         """So many pictures are done. Raises ImportStoppedError when there is a reason to stop; costs no query."""
@@ -43,35 +34,9 @@ class ImportKeeper:
 
     def stop_if_wanted(self) -> None:
         """Raises ImportStoppedError: cancelled, in other hands, a worker that ends, or a lease nobody could renew."""
-        is_overdue = time.monotonic() - self._renewed_at > settings.IMPORT_LEASE_SECONDS
-        if self.is_cancelled or self.is_lost or is_overdue or self._is_stopping():
+        if self.must_stop or self._is_stopping():
             raise ImportStoppedError
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ended.set()
-        self._thread.join(timeout=10)
-
-    def _keep(self) -> None:
-        pause = min(REPORT_SECONDS, settings.IMPORT_LEASE_SECONDS / 3)
-        try:
-            while not self._ended.wait(pause):
-                self._report()
-        finally:
-            connection.close()
-
-    def _report(self) -> None:
-        try:
-            standing = report_progress(self.job, done=self.done, total=self.total)
-        except (DatabaseError, InterfaceError) as problem:
-            logger.warning("import_lease_not_renewed", job=str(self.job.id), error=repr(problem))
-            connection.close()
-            return
-        self.is_lost = not standing.is_mine
-        self.is_cancelled = standing.is_cancelled
-        self._renewed_at = time.monotonic()
+    def say_alive(self) -> ImportStanding:
+        """With how far the import is."""
+        return report_progress(self.job, done=self.done, total=self.total)

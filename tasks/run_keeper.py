@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
-import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection
 
 from classifier.training_news import tell_progress
-from classifier.training_runs import ClaimedRun, renew_lease
-
-logger = structlog.get_logger(__name__)
+from classifier.training_runs import ClaimedRun, Standing, renew_lease
+from tasks.lease_keeper import LeaseKeeper
 
 RENEWALS: Final = 9
 PUSH_SECONDS: Final = 1.0
@@ -32,26 +27,16 @@ _ENDS: Final = {
 """Where each phase ends in the progress of the whole run; a phase begins where the one before it stopped."""
 
 
-class RunKeeper:
-    """A thread that renews the lease nine times a lease, with the progress, whatever the trainer is busy with."""
+class RunKeeper(LeaseKeeper):
+    """Renews nine times a lease, with the progress, whatever the trainer is busy with."""
 
     def __init__(self, run: ClaimedRun) -> None:
+        lease = settings.TRAINING_LEASE_SECONDS
+        super().__init__("run-keeper", lease_seconds=lease, pause_seconds=lease / RENEWALS)
         self.run = run
-        self.is_cancelled = False
-        self.is_lost = False
         self._progress: dict[str, Any] = {}
         self._phase, self._phase_began_at, self._overall = "", 0.0, 0.0
         self._pushed_at = -PUSH_SECONDS
-        self._ended = threading.Event()
-        self._renewed_at = time.monotonic()
-        self._thread = threading.Thread(target=self._keep, name="run-keeper", daemon=True)
-
-    @property
-    def must_stop(self) -> bool:
-        """Cancelled, in other hands, or unable to say for a whole lease that it lives."""
-        return (
-            self.is_cancelled or self.is_lost or time.monotonic() - self._renewed_at > settings.TRAINING_LEASE_SECONDS
-        )
 
     def note(
         self,
@@ -81,31 +66,6 @@ class RunKeeper:
             self._pushed_at = time.monotonic()
             tell_progress(self.run.id, self._progress)
 
-    def renew(self) -> None:
-        """Once; trouble with the database counts only when it lasts a whole lease."""
-        try:
-            standing = renew_lease(self.run, progress=self._progress)
-        except DatabaseError as problem:
-            logger.warning("lease_not_renewed", run=str(self.run.id), error=repr(problem))
-            connection.close()
-            return
-        self.is_lost = not standing.is_mine
-        self.is_cancelled = standing.is_cancelled
-        self._renewed_at = time.monotonic()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ended.set()
-        self._thread.join(timeout=10)
-
-    def _keep(self) -> None:
-        try:
-            while not self._ended.wait(settings.TRAINING_LEASE_SECONDS / RENEWALS):
-                self.renew()
-        finally:
-            connection.close()
+    def say_alive(self) -> Standing:
+        """With the progress as last noted."""
+        return renew_lease(self.run, progress=self._progress)

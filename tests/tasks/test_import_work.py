@@ -126,7 +126,7 @@ def test_a_cancelled_import_stops_in_the_middle_and_leaves_nothing(
     def note(keeper: ImportKeeper, done: int, total: int) -> None:
         if done == 3:
             request_cancel(job)
-            keeper._report()
+            keeper.renew()
         usual(keeper, done, total)
 
     monkeypatch.setattr(ImportKeeper, "note", note)
@@ -153,7 +153,7 @@ def test_an_import_in_other_hands_writes_no_end(user: User, tmp_path: Path, monk
 
     def note(keeper: ImportKeeper, done: int, total: int) -> None:
         ImportJob.objects.update(claim=7, worker="another")
-        keeper._report()
+        keeper.renew()
         usual(keeper, done, total)
 
     monkeypatch.setattr(ImportKeeper, "note", note)
