@@ -22,11 +22,10 @@ from classifier.broker_answers import (
 from classifier.failpoints import failpoint
 from webapp.gateway import counters
 from webapp.gateway.intake import compose
-from webapp.gateway.protocol import BrokerClient, Sent
+from webapp.gateway.protocol import PUBLISH_SECONDS, BrokerClient, Sent
 
 logger = structlog.get_logger(__name__)
 
-PUBLISH_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 1.0
 # With nothing of ours waiting, only a request that another gateway left behind can be due.
 IDLE_SECONDS: Final = 1.0

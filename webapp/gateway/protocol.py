@@ -29,6 +29,8 @@ from typing import Any, Final, Protocol
 # that one that ends the process takes no neighbour with it.
 MOST_DELIVERIES: Final = 5
 ALONE_FROM: Final = 3
+# What the broker has not confirmed by then is published again.
+PUBLISH_SECONDS: Final = 10.0
 
 # Headers of a message in the dead-letter topic, whose body and key are those of the request.
 REASON_HEADER: Final = "Whatsit-Reason"

@@ -19,6 +19,7 @@ from webapp.gateway.protocol import (
     FAILURES_HEADER,
     IDENTITY_HEADER,
     MOST_DELIVERIES,
+    PUBLISH_SECONDS,
     REASON_HEADER,
     SOURCE_HEADER,
     BrokerClient,
@@ -30,7 +31,6 @@ from webapp.gateway.protocol import (
 
 logger = structlog.get_logger(__name__)
 
-PUBLISH_SECONDS: Final = 10.0
 IDLE_SECONDS: Final = 0.5
 # While something is worked on, its end is awaited at least so often.
 BUSY_SECONDS: Final = 0.02
