@@ -22,8 +22,13 @@ import django  # noqa: E402
 import pytest  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.test import override_settings  # noqa: E402
+from hypothesis import settings as hypothesis_settings  # noqa: E402
 
 django.setup()
+
+# The same examples in every run, however slow the machine is. A failure by chance would refuse work that is right.
+hypothesis_settings.register_profile("steady", deadline=None, derandomize=True, database=None)
+hypothesis_settings.load_profile("steady")
 
 pytest_plugins = ["tests.row_makers", "tests.webhook_receiver"]
 

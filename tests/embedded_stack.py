@@ -17,7 +17,7 @@ from ml.artifact import read_manifest
 from tests.stub_predictor import StubPredictor
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 120.0
+START_SECONDS = 180.0
 Value = TypeVar("Value")
 
 
@@ -100,7 +100,7 @@ class EmbeddedStack:
     def find(self, words: str) -> int:
         """The process id of the part whose command line holds these words."""
         return await_value(
-            lambda: next((number for number in self.process_ids() if words in command_line(number)), None), 30, words
+            lambda: next((number for number in self.process_ids() if words in command_line(number)), None), 90, words
         )
 
     def process_ids(self) -> list[int]:
@@ -120,7 +120,7 @@ class EmbeddedStack:
                 found.append(int(entry.name))
         return found
 
-    def end(self, seconds: float = 40.0) -> int:
+    def end(self, seconds: float = 90.0) -> int:
         """Ask it to stop and wait; returns the exit code."""
         if self.process.poll() is None:
             self.process.terminate()
@@ -130,7 +130,7 @@ class EmbeddedStack:
             if self.process.poll() is None:
                 self.process.kill()
                 self.process.wait()
-        self._reader.join(10)
+        self._reader.join(60)
         return code
 
 

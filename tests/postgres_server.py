@@ -1,4 +1,4 @@
-"""A PostgreSQL of our own for one command: `python tests/postgres_server.py COMMAND…` runs it with DATABASE_URL set.
+"""A PostgreSQL of our own for one command: `python -m tests.postgres_server COMMAND…` runs it with DATABASE_URL set.
 
 Uses the programs that the system's package installed; data lies in a temporary folder and goes when the command ends.
 """
@@ -9,7 +9,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-START_SECONDS = 30.0
+from tests.free_ports import free_port
+
+START_SECONDS = 120.0
 DATABASE = "whatsit"
 # Losing the data with the machine is fine here; losing it with a killed process is not. So commits are written, though
 # not flushed; synchronous_commit=off would lose the last ones with a killed server.
@@ -51,7 +52,7 @@ class PostgresServer:
             os.chown(folder, account.pw_uid, account.pw_gid)
         self._identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
         self._data = str(folder / "data")
-        self.port = find_free_port()
+        self.port = free_port()
         self.url = f"postgres://{DATABASE}@127.0.0.1:{self.port}/{DATABASE}"
         initialise = [str(self._programs / "initdb"), "-D", self._data, "-U", DATABASE]
         initialise += ["-A", "trust", "-E", "UTF8", "--no-sync"]
@@ -121,13 +122,6 @@ def create_database(programs: Path, port: int, server: subprocess.Popen[bytes], 
         if server.poll() is not None or time.monotonic() > deadline:
             raise PostgresMissing(f"PostgreSQL did not start:\n{log.read_text(encoding='utf-8')[-2000:]}")
         time.sleep(0.1)
-
-
-def find_free_port() -> int:
-    """A port nobody uses at the moment of asking."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main(command: list[str]) -> int:

@@ -21,7 +21,7 @@ def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[st
     assert process.stdin is not None
     process.stdin.write(planned.configuration)
     process.stdin.close()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not redis_answers(planned.url, 0.2):
         assert time.monotonic() < deadline, "Redis did not come up"
         time.sleep(0.01)

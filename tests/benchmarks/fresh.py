@@ -10,7 +10,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.stack import ROOT, free_port
+from tests.free_ports import free_port
+from tests.stack import ROOT
 
 LIMIT_SECONDS = 900.0
 

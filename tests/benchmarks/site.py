@@ -14,7 +14,8 @@ from typing import Any
 import httpx
 
 from tests.benchmarks.machine import command_line, cpu_seconds, find_descendants
-from tests.stack import ANSWER_QUESTIONS, ROOT, free_port
+from tests.free_ports import free_port
+from tests.stack import ANSWER_QUESTIONS, ROOT
 
 START_SECONDS = 240.0
 PARTS = {"web": "uvicorn", "gpu": "-Q gpu", "redis": "redis"}

@@ -6,7 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.stack import await_that, free_port
+from tests.free_ports import free_port
+from tests.stack import await_that
 
 BINARY = shutil.which("nats-server") or shutil.which("/usr/sbin/nats-server")
 MISSING = "needs nats-server (Debian: apt-get install nats-server)"
@@ -38,7 +39,7 @@ class NatsServer:
         command = [BINARY, "-a", "127.0.0.1", "-p", str(self.port), "-l", str(log), *stored]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         await_that(
-            lambda: log.exists() and log.read_text().count("Server is ready") > before, 10, "nats-server is ready"
+            lambda: log.exists() and log.read_text().count("Server is ready") > before, 60, "nats-server is ready"
         )
 
     def kill(self) -> None:

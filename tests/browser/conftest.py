@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.site import Site
 from tests.browser.upload_page import UploadPage
@@ -25,6 +25,8 @@ OPTIONS = [
 ]
 
 OpenPage = Callable[..., UploadPage]
+# Playwright's own five seconds are little on a machine that runs other tests beside; what is there costs no waiting.
+expect.set_options(timeout=30_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

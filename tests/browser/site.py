@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.stack import ROOT, free_port
+from tests.free_ports import free_port
+from tests.stack import ROOT
 
 START_SECONDS = 180.0
 STOP_SECONDS = 60.0

@@ -52,7 +52,7 @@ def own_children() -> Callable[[], list[int]]:
     return lambda: [child for child in find_decode_children() if child not in before]
 
 
-def await_condition(holds: Callable[[], bool], seconds: float = 20) -> None:
+def await_condition(holds: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "the awaited condition did not come"
@@ -125,7 +125,7 @@ def test_a_picture_that_takes_too_long_is_too_complex_and_the_next_one_passes(
     with pytest.raises(Refused) as caught:
         pool.normalise(LARGE, replace(LIMITS, decode_seconds=0.05))
     assert caught.value.code == "too_complex"
-    assert time.monotonic() - started <= 2
+    assert time.monotonic() - started <= 30
     assert pool.normalise(SMALL, LIMITS) == normalise(SMALL, LIMITS)
 
 
@@ -207,7 +207,7 @@ def test_waiting_too_long_for_a_child_is_our_own_fault(
     monkeypatch.setattr(decode_pool, "_QUEUE_SECONDS", 0.05)
     pool = make_pool()
     with ThreadPoolExecutor(1) as threads:
-        first = threads.submit(pool.normalise, SMALL, replace(LIMITS, decode_seconds=1))
+        first = threads.submit(pool.normalise, SMALL, replace(LIMITS, decode_seconds=2))
         await_condition((tmp_path / "started").exists)
         with pytest.raises(DecoderBusyError):
             pool.normalise(SMALL, LIMITS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -12,14 +13,15 @@ from classifier.live_updates import EVERYBODY, LiveSender
 
 
 class SlowLayer:
-    """Keeps what was sent, after a while."""
+    """Keeps what was sent, as soon as it may."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, dict[str, Any]]] = []
-        self.seconds = 0.1
+        self.may_send = threading.Event()
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
-        await asyncio.sleep(self.seconds)
+        while not self.may_send.is_set():
+            await asyncio.sleep(0.002)
         self.sent.append((group, message))
 
 
@@ -36,13 +38,14 @@ def test_waiting_ends_when_everything_has_left(layer: SlowLayer) -> None:
     for number in range(3):
         sender.send({EVERYBODY: [{"type": "model", "live": number}]})
     assert layer.sent == []
-    assert sender.wait_until_sent(5)
+    layer.may_send.set()
+    assert sender.wait_until_sent(60)
     assert sorted(message["events"][0]["live"] for _, message in layer.sent) == [0, 1, 2]
 
 
 def test_waiting_ends_when_the_time_is_over(layer: SlowLayer) -> None:
-    layer.seconds = 0.5
     sender = LiveSender()
     sender.send({EVERYBODY: [{"type": "model"}]})
     assert not sender.wait_until_sent(0.01)
-    assert sender.wait_until_sent(5)
+    layer.may_send.set()
+    assert sender.wait_until_sent(60)

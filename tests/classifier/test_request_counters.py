@@ -33,7 +33,7 @@ def limits(*, timeout: float = 0.2, pause: float = 60.0) -> LimitSettings:
 
 @pytest.fixture
 def counters(counting_redis: str) -> RequestCounters:  # noqa: F811 - the fixture imported above
-    return RequestCounters(counting_redis, limits(timeout=5))
+    return RequestCounters(counting_redis, limits(timeout=60))
 
 
 def take(counters: RequestCounters, *asked: Counter) -> Verdict:
@@ -126,12 +126,12 @@ def mute_server() -> Iterator[str]:
 
 def test_a_mute_redis_costs_one_timeout_and_then_nothing() -> None:
     with mute_server() as url:
-        counters = RequestCounters(url, limits(timeout=0.1))
+        counters = RequestCounters(url, limits(timeout=0.1, pause=600))
         begun = time.monotonic()
         assert counters.take([counter()]) is None
         waited = time.monotonic()
         assert all(counters.take([counter()]) is None for _ in range(1000))
-        assert 0.05 < waited - begun < 2
+        assert 0.05 < waited - begun < 30
         assert counters.failures == 1
 
 
@@ -142,14 +142,14 @@ def test_after_the_pause_one_request_tries_and_the_others_do_not_wait(monkeypatc
 
     def ask_slowly(keys: list[str], args: list[int]) -> list[int]:
         is_trying.set()
-        assert may_end.wait(10)
+        assert may_end.wait(60)
         return [1, 7, 60_000]
 
     monkeypatch.setattr(counters, "_script", ask_slowly)
     found: list[Verdict | None] = []
     probe = threading.Thread(target=lambda: found.append(counters.take([counter()])))
     probe.start()
-    assert is_trying.wait(10)
+    assert is_trying.wait(60)
     assert counters.take([counter()]) is None
     assert not found
     may_end.set()
@@ -162,14 +162,14 @@ def test_it_counts_again_when_redis_is_back(
     redis_process: tuple[str, subprocess.Popen[bytes]],  # noqa: F811
     counting_redis: str,  # noqa: F811
 ) -> None:
-    counters = RequestCounters(counting_redis, limits(timeout=0.1, pause=0.001))
+    counters = RequestCounters(counting_redis, limits(timeout=1, pause=0.001))
     take(counters, counter())
     redis_process[1].send_signal(signal.SIGSTOP)
     try:
         assert counters.take([counter()]) is None
     finally:
         redis_process[1].send_signal(signal.SIGCONT)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while (verdict := counters.take([counter(key="after")])) is None:
         assert time.monotonic() < deadline
     assert verdict.levels[0].used == 1

@@ -44,7 +44,7 @@ def run_together(*writes: Callable[[], str]) -> list[Future[str]]:
 
     def first() -> str:
         started.set()
-        assert queued.wait(10)
+        assert queued.wait(60)
         return "first"
 
     def in_thread(write: Callable[[], str]) -> str:
@@ -55,12 +55,12 @@ def run_together(*writes: Callable[[], str]) -> list[Future[str]]:
 
     with ThreadPoolExecutor(len(writes) + 1) as threads:
         leading = threads.submit(in_thread, first)
-        assert started.wait(10)
+        assert started.wait(60)
         futures = [threads.submit(in_thread, write) for write in writes]
         while len(shared_commits._waiting) < len(writes):
             threading.Event().wait(0.001)
         queued.set()
-        leading.result(10)
+        leading.result(60)
     return futures
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.free_ports import free_port
+
 CONFIGURATION = Path(__file__).resolve().parent.parent.parent / "docker" / "nginx.conf"
 pytestmark = pytest.mark.skipif(not shutil.which("nginx"), reason="needs nginx: apt-get install nginx")
 
@@ -40,12 +42,6 @@ class Echo(BaseHTTPRequestHandler):
         return
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of an nginx that runs our file with a stand-in behind it."""
@@ -65,7 +61,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         text = text.replace(old, new)
     (folder / "nginx.conf").write_text(text)
     nginx = subprocess.Popen(["nginx", "-c", str(folder / "nginx.conf"), "-g", "daemon off;"], stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 0.2).close()
@@ -81,7 +77,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 def ask(port: int, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path, body, {name.replace("__", "-"): value for name, value in headers.items()})
     answer = connection.getresponse()
     text = answer.read().decode()
@@ -118,7 +114,7 @@ def test_a_large_request_passes_and_a_huge_one_is_refused(proxy: int) -> None:
 
 
 def test_a_client_that_does_not_finish_its_headers_is_cut_off(proxy: int) -> None:
-    with socket.create_connection(("127.0.0.1", proxy), 10) as slow:
+    with socket.create_connection(("127.0.0.1", proxy), 60) as slow:
         slow.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
         with contextlib.suppress(ConnectionResetError):
             assert slow.recv(1000) == b""

@@ -69,8 +69,9 @@ def swap_under_load(stack: Stack, history: History, swaps: int, pause: float) ->
     }
 
 
+@pytest.mark.long  # tests/flows/test_model_swaps.py does the same at a smaller scale
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("swaps", "pause"), [pytest.param(200, 0.02), pytest.param(1000, 0.1, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("swaps", "pause"), [(200, 0.02), (1000, 0.1)])
 def test_t34_two_hundred_swaps_under_load_fail_and_mix_up_nothing(
     stack: Stack, history: History, swaps: int, pause: float
 ) -> None:

@@ -58,12 +58,13 @@ class Parts:
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory: pytest.TempPathFactory, moto_endpoint: str) -> Iterator[Parts]:
     """PostgreSQL, two workers and the one for everything else; Redis and the store are reached through proxies."""
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else every request of hours is kept for the report
+    for name in ("werkzeug", "httpx"):  # else every request of hours is kept for the report
+        logging.getLogger(name).setLevel(logging.WARNING)
     httpx.put(f"{moto_endpoint}/pictures").raise_for_status()
     folder = tmp_path_factory.mktemp("stack")
     with HttpFaultProxy(int(moto_endpoint.rpartition(":")[2])).running() as store:
         endpoint = quote(f"http://127.0.0.1:{store.port}", safe="")
-        environment = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "thing", **REAL_TIMES}
+        environment = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "thing", "MALLOC_ARENA_MAX": "2", **REAL_TIMES}
         try:
             with run_server() as server:
                 stack = Stack(folder, environment={**environment, "DATABASE_URL": server.url})

@@ -14,7 +14,7 @@ from tests.faults.fault_proxy import Fault
 from tests.faults.history import History
 from tests.faults.http_fault_proxy import HttpFault, HttpFaultProxy
 from tests.row_makers import png_bytes
-from tests.stack import Stack, await_that
+from tests.stack import Stack, await_that, promised
 
 pytest_plugins = ["tests.storage_servers.stores"]
 pytestmark = [pytest.mark.processes, pytest.mark.faults]
@@ -68,13 +68,13 @@ def refused_in_time(client: httpx.Client, seed: int) -> None:
     answer = client.post("/api/v1/images", files={"file": (f"{seed}.png", png_bytes(seed))})
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "try_later")
     assert int(answer.headers["Retry-After"]) <= ANSWER_SECONDS
-    assert time.monotonic() - started <= ANSWER_SECONDS
+    assert time.monotonic() - started <= promised(ANSWER_SECONDS)
 
 
 def await_healthy(stack: Stack, history: History, seed: int) -> None:
     with stack.client() as client:
         history.recoveries.append(
-            await_that(lambda: history.send(client, seed) == 201, HEALTHY_SECONDS, "uploads are taken again")
+            await_that(lambda: history.send(client, seed) == 201, promised(HEALTHY_SECONDS), "uploads are taken again")
         )
 
 
@@ -88,7 +88,7 @@ def test_t12_a_store_that_fails_refuses_uploads_in_time(
         refused_in_time(client, first)
     assert stack.query(ROWS) == before
     await_healthy(stack, history, first + 1)
-    history.await_quiet(30)
+    history.await_quiet(120)
     history.check()
 
 
@@ -103,7 +103,7 @@ def test_t12_a_store_that_fails_now_and_then_loses_nothing(
     assert set(history.outcomes) <= {201, 503}
     assert history.outcomes[201] >= uploads * 0.6
     await_healthy(stack, history, 2 * first + uploads)
-    history.await_quiet(30)
+    history.await_quiet(120)
     history.check()
 
 
@@ -117,9 +117,9 @@ def test_t12_a_worker_that_cannot_read_fails_no_picture(stack: Stack, proxy: Htt
     for fault in (HttpFault(status=503), HttpFault(cut_body=True, methods=("GET",)), Fault(mute=True)):
         proxy.meet(fault)
         asked = len(proxy.asked)
-        await_that(lambda asked=asked: len(proxy.asked) >= asked + 6, 30, "the worker tries")  # type: ignore[misc]
+        await_that(lambda asked=asked: len(proxy.asked) >= asked + 6, 120, "the worker tries")  # type: ignore[misc]
         history.rounds += 1
     proxy.heal()
-    history.await_quiet(30)
+    history.await_quiet(120)
     assert stack.query(FAILED) == 0
     history.check()

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.faults.history import ORPHANS, History
-from tests.stack import Stack, await_that
+from tests.stack import Stack, await_that, promised
 
 pytestmark = [pytest.mark.processes, pytest.mark.faults]
 
@@ -25,11 +25,11 @@ def test_t11_a_retry_with_the_same_key_makes_one_row(stack: Stack, history: Hist
         client.get("/api/v1/images")  # the visitor cookie, so that the retry comes from the same visitor
         outcomes = [history.send(client, seed, key=f"k{seed}") for seed in range(3)]
         assert outcomes == [201, 201, 0]
-        stack.processes["web"].wait(10)
+        stack.processes["web"].wait(60)
         stack.start_web()
         stack.await_web()
         assert [history.send(client, seed, key=f"k{seed}") for seed in range(3)] == [201] * 3
-    history.await_quiet(15)
+    history.await_quiet(60)
     history.check()
     assert stack.query(ROWS) == 3
     stack.query(ORPHANS)
@@ -46,16 +46,16 @@ def test_t11_uploads_in_flight_survive_or_fail_clearly(stack: Stack, history: Hi
 
     with ThreadPoolExecutor(20) as clients:
         running = [clients.submit(one_client, number) for number in range(20)]
-        await_that(lambda: history.outcomes[201] >= 20, 20, "uploads are in flight")
+        await_that(lambda: history.outcomes[201] >= 20, 60, "uploads are in flight")
         started = time.monotonic()
         stack.kill("web", signal_number)
-        assert time.monotonic() - started <= 30
+        assert time.monotonic() - started <= promised(30)
         for client in running:
             client.result()
     assert set(history.outcomes) <= {201, 0, 503}
     stack.start_web()
     stack.await_web()
-    history.await_quiet(30)
+    history.await_quiet(120)
     history.check()
     stack.query(ORPHANS)
     assert stack.query(ORPHANS) == 0

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.faults.history import History
 from tests.row_makers import png_bytes
-from tests.stack import Stack, await_that
+from tests.stack import Stack, await_that, promised
 
 pytestmark = [pytest.mark.processes, pytest.mark.faults]
 
@@ -31,6 +31,10 @@ REAL_TIMES = {
 }
 
 
+# Long enough to be stopped in the middle of one.
+LONG_BATCHES = {"STUB_BATCH_SECONDS": "2.5", "PREDICTION_BATCH_SECONDS": "4", "PREDICTION_LEASE_SECONDS": "5"}
+
+
 def upload_many(stack: Stack, history: History, seeds: range) -> None:
     with stack.client() as client:
         for seed in seeds:
@@ -43,9 +47,9 @@ def test_t1_a_worker_killed_at_any_point_loses_and_doubles_nothing(stack: Stack,
         upload_many(stack, history, range(number * 16, number * 16 + 16))
         stack.start_worker(FAILPOINTS=f"{point}=exit")
         doomed = stack.processes["worker"]
-        await_that(lambda process=doomed: process.poll() is not None, 30, f"the worker dies at {point}")  # type: ignore[misc]
+        await_that(lambda process=doomed: process.poll() is not None, 120, f"the worker dies at {point}")  # type: ignore[misc]
         stack.start_worker()
-        history.await_quiet(15)
+        history.await_quiet(60)
     history.check()
 
 
@@ -67,11 +71,11 @@ def test_t3_a_stopped_worker_finishes_its_batch_and_leaves_the_rest(stack: Stack
     upload_many(stack, history, range(120))
     started = time.monotonic()
     stack.kill("worker", signal.SIGTERM)
-    assert time.monotonic() - started <= 30
+    assert time.monotonic() - started <= promised(30)
     claimed = "from classifier.models import Prediction; result = Prediction.objects.filter(state='claimed').count()"
     assert stack.query(claimed) == 0
     stack.start_worker()
-    history.await_quiet(30)
+    history.await_quiet(120)
     history.check()
 
 
@@ -83,23 +87,23 @@ def test_t8_repeated_and_late_rings_predict_nothing_twice(stack: Stack, history:
             if seed % 20 == 0:
                 stack.query(ring)
     stack.query(ring)
-    history.await_quiet(30)
+    history.await_quiet(120)
     history.check()
     runs = (
         "from classifier.models import WorkerHeartbeat as Beat; result = sum(b.images_done for b in Beat.objects.all())"
     )
-    await_that(lambda: stack.query(runs) >= 100, 10, "the worker has told what it did")
+    await_that(lambda: stack.query(runs) >= 100, 60, "the worker has told what it did")
     assert stack.query(runs) <= 105
 
 
-@pytest.mark.parametrize("stack", [{"STUB_BATCH_SECONDS": "1"}], indirect=True)
+@pytest.mark.parametrize("stack", [LONG_BATCHES], indirect=True)
 def test_t9_a_worker_that_wakes_after_its_lease_changes_nothing(stack: Stack, history: History) -> None:
     claimed = "from classifier.models import Prediction; result = Prediction.objects.filter(state='claimed').count()"
     upload_many(stack, history, range(1))
-    await_that(lambda: stack.query(claimed) == 1, 10, "the worker holds the row")
+    await_that(lambda: stack.query(claimed) == 1, 60, "the worker holds the row")
     stack.signal("worker", signal.SIGSTOP)
     stack.start_worker("other")
-    history.await_quiet(30)
+    history.await_quiet(120)
     rows = (
         "from classifier.models import Prediction\n"
         "result = list(Prediction.objects.values_list('worker', 'claim', 'label__name'))"

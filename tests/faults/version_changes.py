@@ -70,7 +70,7 @@ def p99(seconds: list[float]) -> float:
     return sorted(seconds)[int(len(seconds) * 0.99)]
 
 
-def await_promotion(stack: Stack, state: str, seconds: float = 30) -> dict[str, Any]:
+def await_promotion(stack: Stack, state: str, seconds: float = 120) -> dict[str, Any]:
     """Until the newest request has ended so; returns how things stand."""
     await_that(lambda: stack.query(STANDING)["request"][0] == state, seconds, f"the promotion is {state}")
     standing: dict[str, Any] = stack.query(STANDING)

@@ -78,7 +78,7 @@ def send(client: httpx.Client, seed: int, **query: Any) -> str:
 
 
 def await_done(stack: Stack, count: int) -> list[Any]:
-    await_that(lambda: [row[0] for row in stack.query(RECORDS)] == ["done"] * count, 40, f"{count} deletions are done")
+    await_that(lambda: [row[0] for row in stack.query(RECORDS)] == ["done"] * count, 120, f"{count} deletions are done")
     return list(stack.query(RECORDS))
 
 
@@ -92,11 +92,11 @@ def holders(stack: Stack, content: str) -> list[str]:
 def test_killed_anywhere_a_deletion_comes_to_its_end(site: Stack) -> None:
     with site.client() as client:
         for seed, point in enumerate(WORKER_POINTS):
-            identifier = send(client, seed, wait=10)
+            identifier = send(client, seed, wait=30)
             start_default_worker(site, FAILPOINTS=f"{point}=exit")
             assert client.delete(f"/api/v1/images/{identifier}").status_code == 204
             doomed = site.processes["default"]
-            await_that(lambda process=doomed: process.poll() is not None, 40, f"the worker dies at {point}")  # type: ignore[misc]
+            await_that(lambda process=doomed: process.poll() is not None, 120, f"the worker dies at {point}")  # type: ignore[misc]
             assert all((site.folder / "media" / key).exists() for key in site.query(DATASET)[2])
         start_default_worker(site)
         records = await_done(site, len(WORKER_POINTS))
@@ -114,7 +114,7 @@ def test_a_web_process_killed_while_it_deletes_leaves_all_or_nothing(site: Stack
     start_default_worker(site)
     with site.client() as client:
         for seed, (point, left) in enumerate(WEB_POINTS.items(), 100):
-            identifier = send(client, seed, wait=10)
+            identifier = send(client, seed, wait=30)
             site.kill("web")
             site.start_web(FAILPOINTS=f"{point}=exit")
             site.await_web()
@@ -148,7 +148,7 @@ def test_deleting_what_is_being_predicted_harms_nobody(site: Stack) -> None:
     for thread in threads:
         thread.join()
     assert not problems
-    await_that(lambda: site.query(OPEN) == 0, 30, "all others are answered")
+    await_that(lambda: site.query(OPEN) == 0, 120, "all others are answered")
     assert set(site.query(IMAGES)) == set(kept)
     await_done(site, 40)
     assert site.query(FINDINGS.format(repair=False)) == []

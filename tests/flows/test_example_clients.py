@@ -15,7 +15,8 @@ from whatsit_client import Client
 
 from tests.batch_makers import write_pictures
 from tests.example_programs import EXAMPLES, example_environment, run_example, write_example_picture
-from tests.stack import ROOT, Stack, await_that, free_port
+from tests.free_ports import free_port
+from tests.stack import ROOT, Stack, await_that
 
 pytestmark = pytest.mark.processes
 
@@ -98,11 +99,11 @@ def test_the_command_goes_on_where_a_killed_one_stopped(stack: Stack, tmp_path: 
     environment = {**stack.environment, "DJANGO_SETTINGS_MODULE": "classifier.settings", "BATCH_LEASE_SECONDS": "1"}
     stack.signal("worker", signal.SIGSTOP)
     running = subprocess.Popen([*command, "--limit-waiting", "64"], cwd=ROOT, env=environment)
-    await_that(lambda: stack.query(COUNT) == 64, 60, "as many files are sent as may be ahead of the answers")
+    await_that(lambda: stack.query(COUNT) == 64, 120, "as many files are sent as may be ahead of the answers")
     running.kill()
     running.wait()
     stack.signal("worker", signal.SIGCONT)
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     assert "of 150 files were sent" in done.stderr
     lines = [json.loads(line) for line in output.read_text().splitlines()]

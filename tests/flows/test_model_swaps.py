@@ -46,7 +46,7 @@ def test_every_answer_comes_from_the_version_it_names_while_versions_change(stac
     stop.set()
     uploading.join()
     assert set(statuses) == {201}
-    await_that(lambda: stack.query(OPEN) == 0, 60, "every prediction has ended")
+    await_that(lambda: stack.query(OPEN) == 0, 120, "every prediction has ended")
     answers: list[list[Any]] = stack.query(ANSWERS)
     wrong = [row for row in answers if row[2] != LABELS[(grey_sum(png_bytes(int(row[0]))) + row[1] - 1) % len(LABELS)]]
     assert wrong == []
@@ -59,7 +59,7 @@ def test_a_named_version_answers_although_another_is_live(stack: Stack) -> None:
     )
     with stack.client() as client:
         sent = client.post(
-            "/api/v1/images", files={"file": ("9000", png_bytes(9000))}, params={"wait": 15, "model": wanted}
+            "/api/v1/images", files={"file": ("9000", png_bytes(9000))}, params={"wait": 30, "model": wanted}
         ).json()["images"][0]
     assert sent["prediction"]["model"]["id"] == wanted
     assert sent["prediction"]["label"] == LABELS[(grey_sum(png_bytes(9000)) + 50) % len(LABELS)]

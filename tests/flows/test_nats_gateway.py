@@ -18,8 +18,9 @@ import pytest
 from nats.aio.client import Client as NatsConnection
 
 from tests.broker_servers.nats_server import BINARY, MISSING, NatsServer
+from tests.free_ports import free_port
 from tests.row_makers import png_bytes
-from tests.stack import ROOT, Stack, await_that, free_port
+from tests.stack import ROOT, Stack, await_that
 from tests.stub_predictor import LABELS, grey_sum
 
 pytestmark = [pytest.mark.processes, pytest.mark.skipif(BINARY is None, reason=MISSING)]
@@ -37,11 +38,11 @@ class Gateways:
         self.server = server
 
     def start(self, name: str = "gateway", **extra: str) -> None:
-        settings = {"GATEWAY_NATS_URL": self.server.url, "GATEWAY_LEASE_SECONDS": "2", "GATEWAY_IN_HAND": IN_HAND}
+        settings = {"GATEWAY_NATS_URL": self.server.url, "GATEWAY_LEASE_SECONDS": "4", "GATEWAY_IN_HAND": IN_HAND}
         self.stack.start(
             name, [sys.executable, "manage.py", "gateway", "nats"], **{"LOG_LEVEL": "INFO", **settings, **extra}
         )
-        await_that(lambda: self.count_log(name, "gateway_connected") > 0, 30, f"{name} is connected")
+        await_that(lambda: self.count_log(name, "gateway_connected") > 0, 120, f"{name} is connected")
 
     def count_log(self, name: str, event: str) -> int:
         return (self.stack.folder / f"{name}.out").read_text().count(event)
@@ -72,7 +73,7 @@ async def publish_durably(connection: NatsConnection, key: str, body: bytes) -> 
 
 
 async def converse(
-    url: str, requests: dict[str, bytes], *, answers: int, seconds: float = 40
+    url: str, requests: dict[str, bytes], *, answers: int, seconds: float = 120
 ) -> dict[str, list[bytes]]:
     """Send durable requests by id; the answers by id, once at least so many of these ids have come."""
     connection = await nats.connect(url)
@@ -100,7 +101,7 @@ def test_the_example_client_prints_the_label_of_one_picture(gateways: Gateways, 
     picture = png_bytes(7000)
     (tmp_path / "shoe.png").write_bytes(picture)
     command = [sys.executable, str(EXAMPLE), str(tmp_path / "shoe.png"), gateways.server.url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout.strip() == expected_label(picture), done.stderr
 
 
@@ -123,7 +124,7 @@ def test_a_killed_gateway_loses_nothing_and_answers_alike(gateways: Gateways) ->
 
     async def send_and_kill() -> dict[str, list[bytes]]:
         waiting = asyncio.create_task(converse(gateways.server.url, requests, answers=COUNT + 1))
-        await asyncio.to_thread(stack.processes["dying"].wait, 30)
+        await asyncio.to_thread(stack.processes["dying"].wait, 120)
         await asyncio.to_thread(gateways.start, "gateway")
         return await waiting
 
@@ -146,5 +147,5 @@ def test_two_gateways_share_the_requests_and_a_stopped_one_leaves_nothing_behind
 
 def taken_by(port: int) -> float:
     """How many messages the gateway with this metrics port has accepted."""
-    lines = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text.splitlines()
+    lines = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text.splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith("whatsit_gateway_messages_total{"))

@@ -155,7 +155,7 @@ def test_corrected_pictures_are_learned_on_schedule_and_then_answered_right(loop
         loop.correct(image, truth)
 
     loop.shell.run("set_schedule(Classifier.objects.get(slug='signs'), every_hours=None, after_examples=20)")
-    await_that(lambda: loop.shell.run(RUN)[1] == "schedule", 60, "beat has asked for the training that is due")
+    await_that(lambda: loop.shell.run(RUN)[1] == "schedule", 120, "beat has asked for the training that is due")
     assert loop.train_and_await(2)[0] == "schedule"
 
     parts: dict[str, str] = loop.shell.run(TRAINED)
@@ -175,6 +175,6 @@ def test_corrected_pictures_are_learned_on_schedule_and_then_answered_right(loop
     assert "Used in model v2" in page.text
 
     assert loop.visitor.delete(f"/api/v1/images/{trained[0]['id']}").status_code == 204
-    await_that(lambda: loop.shell.run(DELETIONS) == [["done", [2]]], 60, "the deletion is done and names v2")
+    await_that(lambda: loop.shell.run(DELETIONS) == [["done", [2]]], 120, "the deletion is done and names v2")
     assert loop.visitor.get(f"/api/v1/images/{trained[0]['id']}").status_code == 404
     loop.shell.run("call_command('reconcile', deep=True)")  # a mismatch is an error

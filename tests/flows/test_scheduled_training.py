@@ -62,12 +62,12 @@ def beats(tmp_path: Path) -> Iterator[Stack]:
 
 
 def test_a_training_that_is_due_is_queued_once_or_says_why_not(beats: Stack) -> None:
-    await_that(lambda: all(beats.query(OUTCOMES).values()), 30, "the schedule has an outcome")
+    await_that(lambda: all(beats.query(OUTCOMES).values()), 120, "the schedule has an outcome")
     outcomes = beats.query(OUTCOMES)
     assert outcomes["pets"] == "Queued a training."
     assert outcomes["empty"].startswith("There is nothing to train on: Classifier empty has no pictures yet.")
     log = [beats.folder / f"{name}.out" for name in ("default-1", "default-2")]
-    await_that(lambda: all(count_starts(path) >= 2 for path in log), 30, "both beats have rung twice")
+    await_that(lambda: all(count_starts(path) >= 2 for path in log), 120, "both beats have rung twice")
     assert beats.query(RUNS) == [["pets", "schedule", "queued"]]
     assert all(22 * 3600 < seconds <= 23 * 3600 for seconds in beats.query(SECONDS_TO_NEXT))
     with redis.Redis(port=beats.redis_port) as broker:

@@ -48,11 +48,11 @@ class TrainStack:
     def ask(self, expression: str) -> Any:
         return self.stack.query(RUN + expression)
 
-    def await_state(self, state: str, seconds: float = 120) -> None:
+    def await_state(self, state: str, seconds: float = 240) -> None:
         await_that(lambda: self.ask("r.state") == state, seconds, f"the run is {state}")
 
     def await_epochs(self, count: int) -> None:
-        await_that(lambda: len(self.ask("r.curves")) >= count, 120, f"{count} epochs are done")
+        await_that(lambda: len(self.ask("r.curves")) >= count, 240, f"{count} epochs are done")
 
     def trainer_pid(self) -> int:
         return int(self.ask("r.worker").rpartition(":")[2])
@@ -91,7 +91,7 @@ def test_a_killed_worker_gives_its_run_to_the_next_one_which_goes_on(trainers: T
     trainers.await_epochs(3)
     pid = trainers.trainer_pid()
     trainers.stack.kill("trainer", signal.SIGKILL)
-    await_that(lambda: not is_alive(pid), 30, "the trainer ends with its worker")
+    await_that(lambda: not is_alive(pid), 120, "the trainer ends with its worker")
     assert trainers.ask("r.state") == "queued"
     done = len(trainers.ask("r.curves"))
     trainers.start_worker()
@@ -110,12 +110,12 @@ def test_a_killed_trainer_fails_its_run_and_a_cancel_ends_one(trainers: TrainSta
     trainers.queue(5000)
     trainers.await_epochs(1)
     os.kill(trainers.trainer_pid(), signal.SIGKILL)
-    trainers.await_state("failed", 60)
+    trainers.await_state("failed", 120)
     assert "signal 9" in trainers.ask("r.outcome")
     trainers.queue(5000)
     trainers.await_epochs(1)
     trainers.stack.query(RUN + "__import__('classifier.training_runs').training_runs.request_cancel(r)")
-    trainers.await_state("cancelled", 60)
+    trainers.await_state("cancelled", 120)
     assert (
         trainers.stack.query(
             "from classifier.object_storage import list_objects; result = [o.key for o in list_objects('training/')]"

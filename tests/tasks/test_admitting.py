@@ -117,7 +117,7 @@ if __name__ == "__main__":
     running = iter(admitting.admit_all(Source(), FILES))
     next(running)
     print("begun", flush=True)
-    time.sleep(60)
+    time.sleep(120)
 """
 
 
@@ -135,7 +135,7 @@ def test_the_processes_of_a_killed_import_end(tmp_path: Path) -> None:
         family = children_of(importer.pid)
         assert len(family) >= 2
         importer.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 50
     while any(Path(f"/proc/{number}").exists() for number in family):
         assert time.monotonic() < deadline, "the decoding processes outlived the import"
         time.sleep(0.05)

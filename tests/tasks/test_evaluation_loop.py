@@ -87,7 +87,7 @@ def test_the_lease_is_renewed_while_the_child_works(
     def work(found: ModelVersion, may_go_on: Callable[[], bool]) -> str:
         before = EvaluationRequest.objects.get(id=request.id).lease_until
         assert before is not None
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             assert may_go_on()
             after = EvaluationRequest.objects.get(id=request.id).lease_until
@@ -139,7 +139,7 @@ def test_a_child_that_must_not_go_on_is_ended(
     child_that(monkeypatch, tmp_path, "exec sleep 60")
     started = time.monotonic()
     assert "stopped" in measure_in_child(version, may_go_on=lambda: time.monotonic() - started < 0.5)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 50
 
 
 def test_a_child_that_never_ends_is_ended_too(

@@ -36,9 +36,9 @@ def test_it_polls_again_and_again_also_after_trouble_with_the_database(rounds: l
     loop = HousekeepingLoop()
     loop.start()
     try:
-        assert all(event.wait(5) for event in rounds)
+        assert all(event.wait(60) for event in rounds)
     finally:
-        loop.stop(5)
+        loop.stop(60)
     assert not loop.is_alive()
 
 
@@ -47,9 +47,9 @@ def test_the_bell_wakes_it_before_the_poll(rounds: list[threading.Event], settin
     loop = HousekeepingLoop()
     loop.start()
     try:
-        assert rounds[0].wait(5)
+        assert rounds[0].wait(60)
         loop.wake()
-        assert rounds[1].wait(5)
+        assert rounds[1].wait(60)
     finally:
-        loop.stop(5)
+        loop.stop(60)
     assert not loop.is_alive()

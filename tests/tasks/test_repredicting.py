@@ -114,7 +114,7 @@ def test_two_threads_are_never_at_the_same_classifier(promoted: Classifier, monk
         calls.append(options)
         second = threading.Thread(target=follow_up_promotion, args=(promoted.id,), kwargs={"is_over": lambda: False})
         second.start()  # it would need the database; it must not come so far
-        second.join(5)
+        second.join(60)
         assert not second.is_alive()
 
     monkeypatch.setattr(repredicting, "queue_repredictions", queue)

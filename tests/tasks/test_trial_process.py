@@ -65,7 +65,7 @@ def test_a_trial_past_its_time_is_killed(version: ModelVersion, settings: Any) -
     started = time.monotonic()
     trial = try_with(settings, "time.sleep(60)")
     assert trial == Trial(Verdict.REFUSED, "It did not load and answer within 0.3 s.")
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 50
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc, which this system lacks")

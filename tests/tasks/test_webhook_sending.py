@@ -128,7 +128,7 @@ def test_nothing_is_sent_once_the_lease_could_end_meanwhile(receiver: Receiver) 
 
 @pytest.mark.parametrize("part", ["status", "headers", "informational"])
 def test_a_receiver_that_drips_is_cut_off_in_time(receiver: Receiver, settings: Any, part: str) -> None:
-    settings.WEBHOOK_ANSWER_SECONDS = 0.3
+    settings.WEBHOOK_ANSWER_SECONDS = 1.0
     beginnings = {"status": b"HTTP/1.1 2", "headers": b"HTTP/1.1 204 No Content\r\nX-Drip: ", "informational": b""}
     drips = {"informational": b"HTTP/1.1 100 Continue\r\n\r\n"}
 
@@ -141,24 +141,24 @@ def test_a_receiver_that_drips_is_cut_off_in_time(receiver: Receiver, settings: 
     receiver.answer = drip
     started = time.monotonic()
     sent = attempt(receiver.url)
-    assert time.monotonic() - started < 3
-    assert sent == Attempt(False, "It did not answer within 0.3 s.")
+    assert time.monotonic() - started < 30
+    assert sent == Attempt(False, "It did not answer within 1 s.")
 
 
 def test_a_receiver_that_says_nothing_is_left_in_time(settings: Any) -> None:
     settings.WEBHOOK_ALLOWED_NETWORKS = [ipaddress.ip_network("127.0.0.1")]
-    settings.WEBHOOK_ANSWER_SECONDS = 0.2
+    settings.WEBHOOK_ANSWER_SECONDS = 1.0
     with socket.create_server(("127.0.0.1", 0)) as mute:
         port = mute.getsockname()[1]
-        assert attempt(f"http://127.0.0.1:{port}/").words == "It did not answer within 0.2 s."
-        assert attempt(f"https://127.0.0.1:{port}/").words == "It did not answer within 0.2 s."  # in the handshake
+        assert attempt(f"http://127.0.0.1:{port}/").words == "It did not answer within 1 s."
+        assert attempt(f"https://127.0.0.1:{port}/").words == "It did not answer within 1 s."  # in the handshake
 
 
 @pytest.mark.parametrize("endless", [True, False])
 def test_of_a_huge_or_slow_body_little_is_read_and_the_status_counts(
     receiver: Receiver, settings: Any, endless: bool
 ) -> None:
-    settings.WEBHOOK_ANSWER_SECONDS = 0.3 if not endless else 10.0
+    settings.WEBHOOK_ANSWER_SECONDS = 1.0 if not endless else 60.0
     written, is_over = 0, threading.Event()
 
     def pour(handler: Handler) -> None:
@@ -172,7 +172,7 @@ def test_of_a_huge_or_slow_body_little_is_read_and_the_status_counts(
     started = time.monotonic()
     assert attempt(receiver.url) == Attempt(True, "It answered 200 OK.", 200)
     is_over.set()
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 30
     assert written < 50_000_000
 
 

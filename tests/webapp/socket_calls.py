@@ -43,12 +43,12 @@ class Socket:
     async def open(self) -> int:
         """0 when the server let us in, else the code it refused with."""
         await self._end.send_input({"type": "websocket.connect"})
-        answer = await self._end.receive_output(timeout=5)
+        answer = await self._end.receive_output(timeout=60)
         return 0 if answer["type"] == "websocket.accept" else int(answer["code"])
 
     async def read(self) -> Any:
         """The next frame, as JSON."""
-        message = await self._end.receive_output(timeout=5)
+        message = await self._end.receive_output(timeout=60)
         assert message["type"] == "websocket.send", message
         return json.loads(message["text"])
 
@@ -59,14 +59,14 @@ class Socket:
     async def wait_for_close(self) -> int:
         """Read until the server closes; returns its code."""
         while True:
-            message = await self._end.receive_output(timeout=5)
+            message = await self._end.receive_output(timeout=60)
             if message["type"] == "websocket.close":
                 return int(message["code"])
 
     async def leave(self) -> None:
         """Close from our side."""
         await self._end.send_input({"type": "websocket.disconnect", "code": 1000})
-        await self._end.wait(timeout=5)
+        await self._end.wait(timeout=60)
 
 
 Talk = Callable[[Socket], Awaitable[Any]]

@@ -134,12 +134,15 @@ def test_an_application_that_fails_answers_500_in_the_shape_of_all_errors() -> N
 
 
 def test_no_more_views_run_at_once_than_there_are_threads() -> None:
-    running, most, lock = [0], [0], threading.Lock()
+    running, most, lock, three = [0], [0], threading.Lock(), threading.Event()
 
     def application(environ: Environ, start_response: StartResponse) -> list[bytes]:
         with lock:
             running[0] += 1
             most[0] = max(most[0], running[0])
+            if running[0] == 3:
+                three.set()
+        assert three.wait(60)
         time.sleep(0.02)
         with lock:
             running[0] -= 1
@@ -159,7 +162,7 @@ def test_a_queue_that_is_full_asks_to_come_back() -> None:
     release = threading.Event()
 
     def application(environ: Environ, start_response: StartResponse) -> list[bytes]:
-        release.wait(10)
+        release.wait(120)
         start_response("200 OK", [])
         return [b"ok"]
 
@@ -182,12 +185,12 @@ def test_a_stop_lets_running_requests_finish() -> None:
 
     def application(environ: Environ, start_response: StartResponse) -> list[bytes]:
         started.set()
-        release.wait(10)
+        release.wait(120)
         start_response("200 OK", [])
         return [b"finished"]
 
     with serve(application) as server, server.connect(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n") as connection:
-        assert started.wait(5)
+        assert started.wait(60)
         server.server.should_exit = True
         time.sleep(0.3)  # long enough for the server to have begun to stop
         release.set()
@@ -202,17 +205,17 @@ def test_a_view_that_hangs_does_not_keep_the_process_from_stopping() -> None:
             closed.set()
 
     def application(environ: Environ, start_response: StartResponse) -> list[bytes]:
-        release.wait(10)
+        release.wait(120)
         start_response("200 OK", [])
         return Closing([b"late"])
 
     with serve(application, graceful_seconds=1) as server, server.connect(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"):
         wait_until(lambda: server.bridge._threads._in_flight == 1)
         server.server.should_exit = True
-        server.thread.join(5)
+        server.thread.join(60)
         assert not server.thread.is_alive()
         release.set()
-        assert closed.wait(5), "the late answer was not closed"
+        assert closed.wait(60), "the late answer was not closed"
 
 
 def test_other_kinds_of_connections_are_not_taken() -> None:

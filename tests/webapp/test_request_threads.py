@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 
 import pytest
 
@@ -28,11 +27,13 @@ def test_threads_are_started_as_needed_and_stay() -> None:
         one_after_the_other = {await threads.run(threading.get_ident) for _ in range(20)}
         assert len(one_after_the_other) == 1
 
-        def take_time() -> int:
-            time.sleep(0.01)
+        all_at_once = threading.Barrier(8)
+
+        def take_part() -> int:
+            all_at_once.wait(60)
             return threading.get_ident()
 
-        together = set(await asyncio.gather(*(threads.run(take_time) for _ in range(40))))
+        together = set(await asyncio.gather(*(threads.run(take_part) for _ in range(40))))
         assert len(together) == 8
         assert one_after_the_other <= together
         threads.close()
@@ -57,15 +58,15 @@ def test_a_cancelled_job_that_ran_is_tidied_up() -> None:
 
         def work() -> None:
             started.set()
-            release.wait(5)
+            release.wait(60)
 
         task = asyncio.create_task(threads.run(work, on_orphan=tidied.set))
-        await asyncio.to_thread(started.wait, 5)
+        await asyncio.to_thread(started.wait, 60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         release.set()
-        assert await asyncio.to_thread(tidied.wait, 5)
+        assert await asyncio.to_thread(tidied.wait, 60)
         threads.close()
 
     asyncio.run(play())
@@ -75,14 +76,14 @@ def test_a_job_cancelled_in_the_queue_is_not_run_but_tidied_up() -> None:
     async def play() -> None:
         threads = RequestThreads(1, max_waiting=10)
         release, ran, tidied = threading.Event(), threading.Event(), threading.Event()
-        first = asyncio.create_task(threads.run(lambda: release.wait(5)))
+        first = asyncio.create_task(threads.run(lambda: release.wait(60)))
         second = asyncio.create_task(threads.run(ran.set, on_orphan=tidied.set))
         await asyncio.sleep(0)
         second.cancel()
         await asyncio.sleep(0)
         release.set()
         await first
-        assert await asyncio.to_thread(tidied.wait, 5)
+        assert await asyncio.to_thread(tidied.wait, 60)
         assert not ran.is_set()
         threads.close()
 
@@ -95,7 +96,7 @@ def test_room_is_what_the_threads_and_the_queue_hold_together() -> None:
         tasks, room = [], []
         for _ in range(2):
             room.append(threads.has_room)
-            tasks.append(asyncio.create_task(threads.run(lambda: release.wait(5))))
+            tasks.append(asyncio.create_task(threads.run(lambda: release.wait(60))))
             await asyncio.sleep(0)
         room.append(threads.has_room)
         release.set()

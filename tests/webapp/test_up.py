@@ -17,7 +17,7 @@ import pytest
 import redis
 
 from tests.embedded_stack import ROOT, EmbeddedStack, await_value, command_line
-from tests.stack import free_port
+from tests.free_ports import free_port
 
 pytestmark = [
     pytest.mark.processes,
@@ -37,7 +37,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
         made.end()
 
 
-def assert_nobody_is_left(stack: EmbeddedStack, seconds: float = 10.0) -> None:
+def assert_nobody_is_left(stack: EmbeddedStack, seconds: float = 60.0) -> None:
     await_value(lambda: None if stack.process_ids() else True, seconds, "all processes of the stack gone")
 
 
@@ -52,24 +52,24 @@ def test_it_prints_the_addresses_and_how_to_log_in(stack: EmbeddedStack) -> None
 
 
 def test_the_page_is_there_with_its_files(stack: EmbeddedStack) -> None:
-    page = httpx.get(f"{stack.address}/")
+    page = httpx.get(f"{stack.address}/", timeout=60)
     assert page.status_code == 200
     found = re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text)
     assert found
     for path in found:
-        assert httpx.get(stack.address + path).status_code == 200, path
+        assert httpx.get(stack.address + path, timeout=60).status_code == 200, path
 
 
 def test_the_login_link_logs_the_admin_in_once(stack: EmbeddedStack) -> None:
     link = stack.await_line("/login/once/").strip()
-    with httpx.Client() as browser:
+    with httpx.Client(timeout=60) as browser:
         assert browser.head(link).status_code == 405
         followed = browser.get(link)
         assert followed.status_code == 302
         assert followed.headers["location"] == "/admin/"
         assert "no-store" in followed.headers["cache-control"]
         assert browser.get(f"{stack.address}/admin/").status_code == 200
-    with httpx.Client() as stranger:
+    with httpx.Client(timeout=60) as stranger:
         refused = stranger.get(link)
         assert refused.status_code == 403
         assert "manage.py changepassword admin" in refused.text
@@ -91,13 +91,13 @@ def test_other_commands_find_its_redis_and_strangers_do_not(stack: EmbeddedStack
 
 def test_a_second_start_on_the_same_folder_says_so(stack: EmbeddedStack) -> None:
     second = EmbeddedStack(stack.folder, free_port())
-    assert second.process.wait(30) == 1
+    assert second.process.wait(90) == 1
     second.await_line(f"already running on .*process {stack.process.pid}")
 
 
 def test_a_second_start_on_the_same_port_says_so(stack: EmbeddedStack, tmp_path: Path) -> None:
     second = EmbeddedStack(tmp_path, stack.port)
-    assert second.process.wait(30) == 1
+    assert second.process.wait(90) == 1
     second.await_line(rf"Port {stack.port} .*already in use.*--port")
     assert not (tmp_path / "redis-url").exists()
     assert second.process_ids() == []
@@ -106,7 +106,7 @@ def test_a_second_start_on_the_same_port_says_so(stack: EmbeddedStack, tmp_path:
 def test_a_killed_web_process_comes_back_and_a_request_meanwhile_is_answered(stack: EmbeddedStack) -> None:
     old = stack.find(WEB)
     os.kill(old, signal.SIGKILL)
-    assert httpx.get(f"{stack.address}/healthz/live", timeout=30).status_code == 200
+    assert httpx.get(f"{stack.address}/healthz/live", timeout=90).status_code == 200
     stack.await_line(r"^web ended \(killed by SIGKILL\); it starts again in [\d.]+ s\.")
     assert stack.find(WEB) != old
 
@@ -115,7 +115,7 @@ def test_a_killed_worker_comes_back(stack: EmbeddedStack) -> None:
     old = stack.find(GPU)
     os.kill(old, signal.SIGKILL)
     stack.await_line(r"^gpu ended \(killed by SIGKILL\)")
-    await_value(lambda: True if stack.find(GPU) != old else None, 30, "a new gpu worker")
+    await_value(lambda: True if stack.find(GPU) != old else None, 90, "a new gpu worker")
 
 
 def test_a_killed_redis_comes_back_under_the_same_address(stack: EmbeddedStack) -> None:
@@ -129,7 +129,7 @@ def test_a_killed_redis_comes_back_under_the_same_address(stack: EmbeddedStack) 
         except redis.ConnectionError:
             return None
 
-    await_value(answers, 30, "Redis answers again")
+    await_value(answers, 90, "Redis answers again")
 
 
 def test_an_interrupt_ends_everything_in_order_even_where_it_was_ignored_at_start(tmp_path: Path) -> None:
@@ -138,8 +138,8 @@ def test_an_interrupt_ends_everything_in_order_even_where_it_was_ignored_at_star
     stack.find("worker -Q default")
     started = time.monotonic()
     stack.process.send_signal(signal.SIGINT)
-    assert stack.process.wait(30) == 0
-    assert time.monotonic() - started < 30
+    assert stack.process.wait(90) == 0
+    assert time.monotonic() - started < 60
     assert stack.process_ids() == []
     stack.end()
     assert stack.said[-2:] == ["Whatsit stops …", "Whatsit has stopped."]
@@ -152,7 +152,7 @@ def test_nobody_survives_when_it_is_killed_and_it_starts_again_after_that(tmp_pa
     stack = EmbeddedStack(tmp_path, free_port())
     stack.await_ready()
     await_value(
-        lambda: True if count(stack, "worker -Q default") == 2 else None, 60, "the default worker and its clock"
+        lambda: True if count(stack, "worker -Q default") == 2 else None, 120, "the default worker and its clock"
     )
     assert count(stack, "worker -Q train") == 1
     stack.process.kill()
@@ -171,21 +171,21 @@ def test_without_workers_only_redis_and_the_pages_run(tmp_path: Path) -> None:
         commands = [command_line(number) for number in stack.process_ids()]
         assert any(WEB in command for command in commands)
         assert not any("celery" in command for command in commands)
-        assert httpx.get(f"{stack.address}/healthz/ready").status_code == 200
+        assert httpx.get(f"{stack.address}/healthz/ready", timeout=60).status_code == 200
     finally:
         assert stack.end() == 0
 
 
 def test_a_redis_that_does_not_answer_is_named(tmp_path: Path) -> None:
     stack = EmbeddedStack(tmp_path, free_port(), environment={"REDIS_URL": f"redis://127.0.0.1:{free_port()}"})
-    assert stack.process.wait(30) == 1
+    assert stack.process.wait(90) == 1
     stack.await_line("REDIS_URL names does not answer")
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     stack = EmbeddedStack(tmp_path / "file", free_port())
-    assert stack.process.wait(30) == 1
+    assert stack.process.wait(90) == 1
     stack.await_line("cannot be written to.*WHATSIT_VAR")
 
 

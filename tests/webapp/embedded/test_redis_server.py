@@ -38,7 +38,7 @@ def start(planned: PrivateRedis) -> subprocess.Popen[bytes]:
     assert process.stdin is not None
     process.stdin.write(planned.configuration)
     process.stdin.close()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not redis_answers(planned.url, 0.2):
         assert time.monotonic() < deadline, "Redis did not come up"
         time.sleep(0.01)

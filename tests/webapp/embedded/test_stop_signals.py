@@ -8,9 +8,9 @@ import time
 import pytest
 
 PROGRAM = """
-import time
+import sys, time
 from webapp.embedded import stop_signals
-stop_signals.SAME_STOP_SECONDS = 0.3
+stop_signals.SAME_STOP_SECONDS = float(sys.argv[1])
 signals = stop_signals.StopSignals()
 signals.install()
 print("listening", flush=True)
@@ -21,7 +21,7 @@ try:
 except stop_signals.StopAsked:
     print("stopping", flush=True)
 try:
-    time.sleep(5)
+    time.sleep(60)
     print("stopped", flush=True)
 except stop_signals.KillAsked:
     print("killed", flush=True)
@@ -31,13 +31,15 @@ except stop_signals.KillAsked:
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def start(*, ignored: tuple[int, ...] = ()) -> subprocess.Popen[str]:
+def start(*, ignored: tuple[int, ...] = (), same_stop_seconds: float = 60) -> subprocess.Popen[str]:
     """The program above, started as a shell would start it: with these signals ignored, and no others, even where
     the tests themselves run in the background."""
     wanted = {number: signal.SIG_IGN if number in ignored else signal.SIG_DFL for number in SIGNALS}
     before = {number: signal.signal(number, handler) for number, handler in wanted.items()}
     try:
-        process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(same_stop_seconds)], stdout=subprocess.PIPE, text=True
+        )
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -88,7 +90,7 @@ def test_one_press_that_arrives_twice_is_one_request() -> None:
 
 
 def test_a_second_press_kills() -> None:
-    with start() as process:
+    with start(same_stop_seconds=0.3) as process:
         process.send_signal(signal.SIGINT)
         assert read(process) == "stopping"
         time.sleep(0.4)  # longer than one press may take to arrive twice

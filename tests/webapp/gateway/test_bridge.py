@@ -60,7 +60,7 @@ class Running:
         assert not self.thread.is_alive()
 
     def await_answers(self, count: int) -> list[dict[str, Any]]:
-        await_that(lambda: len(self.broker.published) >= count, 10, f"{count} answers")
+        await_that(lambda: len(self.broker.published) >= count, 60, f"{count} answers")
         return [json.loads(sent.body) for sent in self.broker.published]
 
 
@@ -123,11 +123,11 @@ def test_pictures_sent_are_labels_answered_never_more_at_once_than_allowed(setti
         for number in range(3):
             running.broker.send(png_bytes(number), key=str(number))
         running.start()
-        await_that(lambda: running.bridge._answering.unanswered == 3, 10, "three wait")
+        await_that(lambda: running.bridge._answering.unanswered == 3, 60, "three wait")
         running.broker.send(png_bytes(3), key="3")
         predict_all()
         assert [answer["label"] for answer in running.await_answers(3)] == ["dog"] * 3
-        await_that(lambda: BrokerRequest.objects.count() == 4, 10, "the fourth is taken")
+        await_that(lambda: BrokerRequest.objects.count() == 4, 60, "the fourth is taken")
 
 
 @pytest.mark.usefixtures("rowless")
@@ -135,26 +135,26 @@ def test_a_broker_that_is_away_at_the_start_is_tried_until_it_is_there() -> None
     with run_bridge() as running:
         running.broker.is_away = True
         running.start()
-        await_that(lambda: len(running.clients) > 2, 10, "some tries")
+        await_that(lambda: len(running.clients) > 2, 60, "some tries")
         running.broker.is_away = False
         name = running.broker.send(b"a picture")
-        await_that(lambda: running.broker.acknowledged == [name], 10, "it is served")
+        await_that(lambda: running.broker.acknowledged == [name], 60, "it is served")
 
 
 @pytest.mark.usefixtures("rowless")
 def test_a_connection_that_ended_for_good_is_made_anew() -> None:
     with run_bridge(LosingClient) as running:
         running.start()
-        await_that(lambda: len(running.clients) == 2, 10, "another client")
+        await_that(lambda: len(running.clients) == 2, 60, "another client")
         name = running.broker.send(b"a picture")
-        await_that(lambda: running.broker.acknowledged == [name], 10, "it is served")
+        await_that(lambda: running.broker.acknowledged == [name], 60, "it is served")
 
 
 @pytest.mark.usefixtures("rowless")
 def test_a_stopped_bridge_leaves_what_it_has_not_taken() -> None:
     with run_bridge() as running:
         running.start()
-        await_that(lambda: running.clients[0].is_connected, 10, "connected")
+        await_that(lambda: running.clients[0].is_connected, 60, "connected")
         running.stop()
         running.broker.send(png_bytes(1))
         assert len(running.broker.waiting) == 1

@@ -47,7 +47,7 @@ def place(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.address)
         settings.GATEWAY_PUBSUB_PROJECT = "shop"
         settings.GATEWAY_PUBSUB_SUBSCRIPTION = "whatsit-requests"
-        settings.GATEWAY_PUBSUB_DEADLINE_SECONDS = 2
+        settings.GATEWAY_PUBSUB_DEADLINE_SECONDS = 10  # nothing comes again by itself, however busy this machine is
         made = Place(server)
         yield made
         for client in made.clients:
@@ -61,7 +61,7 @@ def take(client: PubSubClient, number: int) -> list[Message]:
         found.extend(client.receive(10, 0.1))
         return len(found) >= number
 
-    await_that(enough, 10, f"{number} messages came")
+    await_that(enough, 60, f"{number} messages came")
     return found
 
 
@@ -83,7 +83,8 @@ def test_a_message_carries_body_attributes_and_googles_own_name_of_it(place: Pla
     assert len(message.identity) == 32
 
 
-def test_what_was_acknowledged_does_not_come_again_and_the_rest_does_counted(place: Place) -> None:
+def test_what_was_acknowledged_does_not_come_again_and_the_rest_does_counted(place: Place, settings: Any) -> None:
+    settings.GATEWAY_PUBSUB_DEADLINE_SECONDS = 3
     first = place.open()
     place.send("a", "b")
     messages = take(first, 2)
@@ -94,12 +95,13 @@ def test_what_was_acknowledged_does_not_come_again_and_the_rest_does_counted(pla
     assert place.count_unacknowledged() == 1
 
 
-def test_what_is_kept_does_not_go_to_another(place: Place) -> None:
+def test_what_is_kept_does_not_go_to_another(place: Place, settings: Any) -> None:
+    settings.GATEWAY_PUBSUB_DEADLINE_SECONDS = 4
     first = place.open()
     place.send("a")
     messages = take(first, 1)
     second = place.open()
-    until = time.monotonic() + 2.5
+    until = time.monotonic() + 4.5
     while time.monotonic() < until:
         first.keep(messages)
         assert second.receive(10, 0.1) == []
@@ -107,10 +109,11 @@ def test_what_is_kept_does_not_go_to_another(place: Place) -> None:
     assert place.count_unacknowledged() == 0
 
 
-def test_what_came_while_there_was_no_room_is_kept_and_handed_out_later(place: Place) -> None:
+def test_what_came_while_there_was_no_room_is_kept_and_handed_out_later(place: Place, settings: Any) -> None:
+    settings.GATEWAY_PUBSUB_DEADLINE_SECONDS = 4
     client = place.open()
     place.send("a")
-    until = time.monotonic() + 2.5
+    until = time.monotonic() + 4.5
     while time.monotonic() < until:
         assert client.receive(0, 0.1) == []
     assert [(message.key, message.deliveries) for message in take(client, 1)] == [("a", 1)]
@@ -157,10 +160,10 @@ def test_after_an_outage_it_goes_on_by_itself(place: Place) -> None:
     place.send("before")
     client.acknowledge(take(client, 1))
     place.server.stop()
-    await_that(lambda: not client.receive(10, 0.1) and not client.is_connected, 10, "the loss is noticed")
+    await_that(lambda: not client.receive(10, 0.1) and not client.is_connected, 60, "the loss is noticed")
     assert client.publish([Outgoing("answers", "a", b"{}")], 0.3) == [Sent.LATER]
     place.server.start()
-    await_that(lambda: not client.receive(10, 0.1) and client.is_connected, 10, "the broker is back")
+    await_that(lambda: not client.receive(10, 0.1) and client.is_connected, 60, "the broker is back")
     place.send("after")
     assert [message.key for message in take(client, 1)] == ["after"]
 

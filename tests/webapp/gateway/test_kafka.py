@@ -67,7 +67,7 @@ def take(client: KafkaClient, number: int, *, at_once: int = 10) -> list[Message
         found.extend(client.receive(at_once, 0.2))
         return len(found) >= number
 
-    await_that(enough, 15, f"{number} messages came")
+    await_that(enough, 60, f"{number} messages came")
     return found
 
 
@@ -150,7 +150,7 @@ def test_no_more_is_handed_out_than_asked_for(place: Place) -> None:
 def test_two_members_share_the_partitions_and_bring_each_message_once(place: Place) -> None:
     first, second = place.open(), place.open()
     got: dict[int, list[str]] = {0: [], 1: []}
-    await_that(lambda: _both_have(first, second), 15, "both have partitions")
+    await_that(lambda: _both_have(first, second), 60, "both have partitions")
     for partition in range(4):
         place.send(*[f"{partition}-{number}" for number in range(5)], partition=partition)
 
@@ -161,7 +161,7 @@ def test_two_members_share_the_partitions_and_bring_each_message_once(place: Pla
             got[number] += [message.key for message in messages]
         return len(got[0]) + len(got[1]) >= 20
 
-    await_that(all_came, 15, "all messages came")
+    await_that(all_came, 60, "all messages came")
     assert got[0]
     assert got[1]
     assert sorted(got[0] + got[1]) == sorted(f"{partition}-{number}" for partition in range(4) for number in range(5))
@@ -186,7 +186,7 @@ def test_what_is_in_hand_of_a_partition_that_moves_goes_along_uncounted(place: P
         assert first.receive(10, 0.05) == []
         return len(moved) >= 2
 
-    await_that(two_came, 15, "half of the partitions moved")
+    await_that(two_came, 60, "half of the partitions moved")
     assert {(message.key, message.deliveries) for message in moved} <= {(f"p{number}", 1) for number in range(4)}
     first.acknowledge(held)
     second.acknowledge(moved)
@@ -196,7 +196,7 @@ def test_what_is_in_hand_of_a_partition_that_moves_goes_along_uncounted(place: P
         committed = first._find_consumer().committed(first._ours.name(range(4)), timeout=5)
         return [(one.offset, one.metadata or "") for one in committed] == [(1, "")] * 4
 
-    await_that(all_committed, 15, "each is done, by its owner of now")
+    await_that(all_committed, 60, "each is done, by its owner of now")
 
 
 def test_a_late_word_about_a_partition_that_left_has_no_effect(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +215,7 @@ def test_after_an_outage_it_goes_on_by_itself(place: Place) -> None:
     client.acknowledge(take(client, 1))
     place.server.go_down()
     try:
-        await_that(lambda: not client.receive(10, 0.1) and not client.is_connected, 10, "the loss is noticed")
+        await_that(lambda: not client.receive(10, 0.1) and not client.is_connected, 60, "the loss is noticed")
         assert client.publish([Outgoing("answers", "a", b"{}")], 0.2) == [Sent.LATER]
     finally:
         place.server.come_up()

@@ -14,7 +14,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from tests.broker_servers.nats_server import BINARY, MISSING, NatsServer
-from tests.stack import await_that, free_port
+from tests.free_ports import free_port
+from tests.stack import await_that
 from webapp.gateway.nats import NatsClient
 from webapp.gateway.protocol import BrokerUnavailable, GatewayOptions, Message, Outgoing, Sent
 
@@ -86,7 +87,7 @@ def receive(client: NatsClient, count: int) -> list[Message]:
         found.extend(client.receive(count - len(found), 0.5))
         return len(found) >= count
 
-    await_that(enough, 15, f"{count} messages")
+    await_that(enough, 60, f"{count} messages")
     return found
 
 
@@ -194,14 +195,14 @@ def test_a_restarted_server_is_found_again_and_nothing_is_lost(tmp_path: Path, s
             [first, _] = receive(client, 2)
             client.acknowledge([first])
             server.kill()
-            await_that(lambda: not client.is_connected, 10, "the loss is noticed")
+            await_that(lambda: not client.is_connected, 60, "the loss is noticed")
             assert client.receive(8, 0.1) == []
             assert client.publish([Outgoing("res_predict", "a", b"{}")], 1) == [Sent.LATER]
             server.start()
             # An acknowledgement that the server had not written down brings its message once more.
-            await_that(lambda: b"two" in [again.body for again in client.receive(8, 0.5)], 15, "what was in hand")
+            await_that(lambda: b"two" in [again.body for again in client.receive(8, 0.5)], 60, "what was in hand")
             await_that(
-                lambda: client.publish([Outgoing("req_predict_answers", "a", b"{}")], 2) == [Sent.CONFIRMED], 10, "sent"
+                lambda: client.publish([Outgoing("req_predict_answers", "a", b"{}")], 2) == [Sent.CONFIRMED], 60, "sent"
             )
         finally:
             client.close()
