@@ -42,11 +42,12 @@ class History:
     rounds: int = 0
     found: tuple[int, int, int] | None = None  # lost, duplicated, stuck
 
-    def send(self, client: httpx.Client, seed: int, *, key: str | None = None) -> int:
+    def send(self, client: httpx.Client, seed: int, *, key: str | None = None, side: int = 28) -> int:
         """Upload one picture; 0 when the outcome is unknown. Returns the status."""
         headers = {"Idempotency-Key": key} if key else {}
+        files = {"file": (f"{seed}.png", png_bytes(seed, side=side))}
         try:
-            response = client.post("/api/v1/images", files={"file": (f"{seed}.png", png_bytes(seed))}, headers=headers)
+            response = client.post("/api/v1/images", files=files, headers=headers)
         except httpx.HTTPError:
             self.outcomes[0] += 1
             return 0
