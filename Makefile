@@ -17,7 +17,9 @@ SHARED := not processes and not browser and not faults and not long
 STARTING := (processes or browser or faults) and not long
 THREADS := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 WORKERS := -n auto --maxprocesses 4 --dist loadfile
-STARTERS := -n 3 --dist loadfile
+# Waiting too long, and nothing else, gets one more try there, which is printed: another program may have had the machine.
+TOO_LATE := ^(AssertionError: not within [0-9.]+ s: |TimeoutError|TimeoutExpired|ReadTimeout|ConnectTimeout|ConnectError)
+STARTERS := -n 3 --dist loadfile --reruns 1 --only-rerun '$(TOO_LATE)' --rerun-show-tracebacks
 
 .PHONY: help run test all format format-check lint types test-postgres test-faults soak fuzz bench bench-learning requirements
 

@@ -48,7 +48,10 @@ class Site:
         threading.Thread(target=self._listen, daemon=True).start()
         deadline = time.monotonic() + START_SECONDS
         while not any(READY in line for line in self.lines):
-            line = self._heard.get(timeout=max(0.1, deadline - time.monotonic()))
+            try:
+                line = self._heard.get(timeout=max(0.1, deadline - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"not within {START_SECONDS:g} s: {READY}\n{''.join(self.lines)}") from None
             assert line is not None, "`manage.py up` ended:\n" + "".join(self.lines)
             self.lines.append(line)
 
