@@ -15,6 +15,7 @@ from django.db import transaction
 from kombu import Connection
 
 from classifier.failpoints import failpoint
+from classifier.request_ids import current_request_id, message_headers
 
 logger = structlog.get_logger(__name__)
 
@@ -39,6 +40,7 @@ class Doorbell:
         self._process_id = 0
         self._connection: Connection | None = None
         self._allowed = 0
+        self._asker: str | None = None
         self.failures = 0
         self.rings = 0
 
@@ -47,6 +49,7 @@ class Doorbell:
         if self._process_id != os.getpid():
             self._start_thread()
         with self._turn:
+            self._asker = current_request_id()
             self._rung.clear()
             self._wanted.set()
 
@@ -84,7 +87,12 @@ class Doorbell:
                 self._allowed -= 1
                 with connection.Producer() as producer:
                     current_app.send_task(
-                        self._task, queue=self._queue, producer=producer, retry=False, ignore_result=True
+                        self._task,
+                        queue=self._queue,
+                        producer=producer,
+                        retry=False,
+                        ignore_result=True,
+                        headers=message_headers(self._asker),  # of many that ring at once, the last one
                     )
                 self.rings += 1
         except Exception as problem:  # noqa: BLE001 - whatever the broker raises, an upload must not care; it is counted
@@ -128,10 +136,14 @@ def ring_by_name(task: str, arguments: list[str], *, queue: str = "default") -> 
     For rare events only; the queue's worker also polls its own table, so a lost message costs time alone.
     """
 
+    headers = message_headers(current_request_id())
+
     def publish() -> None:
         try:
             with doorbell.connect() as connection, connection.Producer() as producer:
-                current_app.send_task(task, args=arguments, queue=queue, producer=producer, retry=False)
+                current_app.send_task(
+                    task, args=arguments, queue=queue, producer=producer, retry=False, headers=headers
+                )
         except Exception as problem:  # noqa: BLE001 - as above: counted, and the polling worker finds the work
             doorbell.failures += 1
             logger.warning("message_not_sent", task=task, error=repr(problem))

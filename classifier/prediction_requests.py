@@ -14,36 +14,46 @@ from classifier.errors import Conflict
 from classifier.models import Classifier, Image, ModelVersion, Prediction
 from classifier.models.prediction import OPEN
 from classifier.prepared_inserts import insert_rows
+from classifier.request_ids import current_request_id
 from classifier.write_transactions import surely_rolled_back, write_transaction
 
 _ATTEMPTS = 4
 
 
-def _new_prediction(image: Image, wished_version: ModelVersion | None, priority: int) -> Prediction:
+def _new_prediction(
+    image: Image, wished_version: ModelVersion | None, priority: int, request_id: str | None = None
+) -> Prediction:
     return Prediction(
         image=image,
         classifier_id=image.classifier_id,
         wished_version=wished_version,
         priority=priority,
         queued_at=timezone.now(),
+        request_id=request_id,
     )
 
 
 def open_predictions(
-    new_images: Sequence[Image], renewed: Sequence[Image], *, wished_version: ModelVersion | None, priority: int
+    new_images: Sequence[Image],
+    renewed: Sequence[Image],
+    *,
+    wished_version: ModelVersion | None,
+    priority: int,
+    request_id: str | None,
 ) -> list[Prediction]:
     """Insert new images with a queued prediction each, and one for every existing image that asks again.
 
-    Runs inside the caller's transaction; an IntegrityError there means an equal picture was faster.
+    Runs inside the caller's transaction, perhaps in another request's thread; an IntegrityError there means an equal
+    picture was faster.
     """
-    predictions = [_new_prediction(image, wished_version, priority) for image in new_images]
+    predictions = [_new_prediction(image, wished_version, priority, request_id) for image in new_images]
     for image, prediction in zip(new_images, predictions, strict=True):
         image.current_prediction = prediction
     # The two tables point at each other; foreign keys are checked at commit, so either may go first.
     if new_images:
         insert_rows(new_images)
         insert_rows(predictions)
-    asked = [_ask(image, wished_version, priority) for image in renewed]
+    asked = [_ask(image, wished_version, priority, request_id) for image in renewed]
     return predictions + asked
 
 
@@ -55,7 +65,7 @@ def request_prediction(*, image: Image, wished_version: ModelVersion | None, pri
     for _ in range(_ATTEMPTS):
         try:
             with write_transaction():
-                prediction = _ask(image, wished_version, priority)
+                prediction = _ask(image, wished_version, priority, current_request_id())
                 ring_after_commit()
                 return prediction
         except DatabaseError as problem:
@@ -69,16 +79,16 @@ def _open_wish(image: Image, wished_version: ModelVersion | None) -> Prediction 
     return Prediction.objects.filter(OPEN, image=image, wished_version=wished_version).first()
 
 
-def _ask(image: Image, wished_version: ModelVersion | None, priority: int) -> Prediction:
+def _ask(image: Image, wished_version: ModelVersion | None, priority: int, request_id: str | None) -> Prediction:
     wanted = wished_version.id if wished_version else image.classifier.live_version_id
     same = Prediction.objects.filter(image=image)
     prediction = (
         _open_wish(image, wished_version)
         or (same.filter(state=Prediction.State.DONE, model_version_id=wanted).first() if wanted else None)
-        or _requeue_failed(image, wished_version, priority)
+        or _requeue_failed(image, wished_version, priority, request_id)
     )
     if prediction is None:
-        prediction = _new_prediction(image, wished_version, priority)
+        prediction = _new_prediction(image, wished_version, priority, request_id)
         prediction.save(force_insert=True)
     elif prediction.state == Prediction.State.QUEUED and prediction.priority > priority:
         Prediction.objects.filter(id=prediction.id, priority__gt=priority).update(priority=priority)
@@ -88,7 +98,9 @@ def _ask(image: Image, wished_version: ModelVersion | None, priority: int) -> Pr
     return prediction
 
 
-def _requeue_failed(image: Image, wished_version: ModelVersion | None, priority: int) -> Prediction | None:
+def _requeue_failed(
+    image: Image, wished_version: ModelVersion | None, priority: int, request_id: str | None
+) -> Prediction | None:
     failed = (
         Prediction.objects.filter(image=image, state=Prediction.State.FAILED, wished_version=wished_version)
         .order_by("-queued_at")
@@ -102,6 +114,7 @@ def _requeue_failed(image: Image, wished_version: ModelVersion | None, priority:
         failure_code="",
         failure_reason="",
         priority=priority,
+        request_id=request_id,
         available_at=None,
         done_at=None,
         queued_at=timezone.now(),

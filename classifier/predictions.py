@@ -45,6 +45,7 @@ class ClaimedPrediction:
     failures: int
     priority: int
     queued_at: datetime
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def _candidates(limit: int) -> PreparedQuery:
             rows = rows.select_for_update(skip_locked=True, of=("self",))
         rows = rows.annotate(next_claim=F("claim") + 1, spent=_effective_failures())
         image = ("image_id", "image__storage_key", "image__file_sha256", "image__owner")
-        return rows.values_list("id", "next_claim", *image, "spent", "priority", "queued_at")[:limit]
+        return rows.values_list("id", "next_claim", *image, "spent", "priority", "queued_at", "request_id")[:limit]
 
     return PreparedQuery(build)
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import structlog
 from django.conf import settings
 from django.db import DatabaseError
 
@@ -19,6 +20,7 @@ from classifier.models import Classifier, Image, ModelVersion, Prediction
 from classifier.owners import Owner
 from classifier.prediction_requests import open_predictions
 from classifier.queue_room import queue_room
+from classifier.request_ids import current_request_id
 from classifier.row_lookup import find_row
 from classifier.shared_commits import commit_together
 from classifier.upload_requests import (
@@ -31,6 +33,8 @@ from classifier.upload_requests import (
     repeat_answer,
 )
 from classifier.write_transactions import surely_rolled_back, write_transaction
+
+logger = structlog.get_logger(__name__)
 
 _ATTEMPTS = 4
 # Gateways and commands hold back by themselves: they send no more than so many that are unanswered.
@@ -74,7 +78,9 @@ def accept_upload(
     arriving.admit_all(files)
     if not arriving.contents:
         raise NothingAccepted(arriving.rejected)
-    return _keep(_Request(classifier, wished, priority, keyed, companion), arriving)
+    answer = _keep(_Request(classifier, wished, priority, keyed, companion), arriving)
+    logger.info("images_accepted", images=[str(image.id) for image in answer.images], refused=len(answer.rejected))
+    return answer
 
 
 def _check_count(files: Sequence[SentFile]) -> None:
@@ -152,8 +158,12 @@ def _commit(request: _Request, arriving: ArrivingImages, known: dict[str, Image]
         duplicates=frozenset(image.id for image in known.values()),
     )
 
+    request_id = current_request_id()
+
     def write() -> None:
-        predictions = open_predictions(new_images, renewed, wished_version=request.wished, priority=request.priority)
+        predictions = open_predictions(
+            new_images, renewed, wished_version=request.wished, priority=request.priority, request_id=request_id
+        )
         if request.keyed:
             remember_answer(request.keyed, answer_as_json(answer))
         if request.companion:

@@ -65,8 +65,23 @@ def predict_claimed(items: Sequence[ClaimedPrediction], held: HeldModel) -> list
     counters.add("predictions.done", len(answers))
     counters.add("predictions.failed", len(failed))
     counters.add("predictions.released", len(unreachable))
+    _log_batch(held, answers, failed)
     failpoint("before-push")
     return changed
+
+
+def _log_batch(
+    held: HeldModel, answers: Sequence[AnswerRow], failed: Sequence[tuple[ClaimedPrediction, Failure]]
+) -> None:
+    """One line a batch: which requests' predictions it answered."""
+    items = [answer.item for answer in answers]
+    logger.info(
+        "batch_predicted",
+        version=str(held.version_id),
+        requests=sorted({item.request_id for item in items if item.request_id}),
+        predictions=[str(item.id) for item in items],
+        failed=len(failed),
+    )
 
 
 def _count_waits(answers: Sequence[AnswerRow]) -> None:
@@ -96,12 +111,16 @@ def _prepare_all(
             arrays.append(_prepare(item, data, held))
             ready.append(item)
         except (ObjectMissing, UnreadableImage) as problem:
-            logger.warning("image_failed", prediction=str(item.id), image=str(item.image_id), error=str(problem))
+            logger.warning("image_failed", **_ids(item), error=str(problem))
             failed.append((item, UNREADABLE if isinstance(problem, UnreadableImage) else DAMAGED))
         except Exception:
-            logger.exception("image_failed", prediction=str(item.id), image=str(item.image_id))
+            logger.exception("image_failed", **_ids(item))
             failed.append((item, UNREADABLE))
     return ready, arrays
+
+
+def _ids(item: ClaimedPrediction) -> dict[str, str | None]:
+    return {"request": item.request_id, "prediction": str(item.id), "image": str(item.image_id)}
 
 
 def _read_all(items: Sequence[ClaimedPrediction]) -> list[bytes | ObjectMissing | StorageUnavailable]:
@@ -148,7 +167,7 @@ def _predict(
     except Exception as problem:  # noqa: BLE001 - whatever the framework raises; each image is judged alone below
         if len(ready) == 1:
             held.predictor.predict(np.zeros_like(arrays[0])[None])
-            logger.warning("prediction_failed", prediction=str(ready[0].id), error=repr(problem))
+            logger.warning("prediction_failed", **_ids(ready[0]), error=repr(problem))
             failed.append((ready[0], NOT_PREDICTED))
             return []
         rows: list[AnswerRow] = []

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import setup_logging, task_postrun, task_prerun
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "classifier.settings")
 
 from django.conf import settings
 
+from classifier.request_ids import HEADER, bind_request_id
 from tasks.schedule import BEAT_SCHEDULE
 
 app = Celery("whatsit")
@@ -74,3 +77,20 @@ app.steps["worker"].add("tasks.import_loop:ImportStep")
 app.steps["worker"].add("tasks.deletion_loop:DeletionStep")
 app.steps["worker"].add("tasks.deletion_loop:CacheStep")
 app.steps["worker"].add("tasks.webhook_loop:WebhookStep")
+
+
+@setup_logging.connect
+def keep_our_logging(**options: Any) -> None:
+    """Django has set logging up, by LOG_LEVEL and one JSON object a line; Celery would set a level of its own."""
+
+
+@task_prerun.connect
+def note_request(task: Any, **options: Any) -> None:
+    """What a task logs and sends on is of the request that rang for it."""
+    bind_request_id((task.request.headers or {}).get(HEADER))
+
+
+@task_postrun.connect
+def forget_request(**options: Any) -> None:
+    """The thread's next task is of another request."""
+    bind_request_id(None)

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from classifier.identifiers import new_id
+from classifier.request_ids import MAX_LENGTH
 
 OPEN_STATES = Q(state__in=["queued", "claimed"])
 # Says the same of a row, but without a value: SQLite uses a partial index only where the question repeats its condition
@@ -44,6 +45,9 @@ class Prediction(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED)
     priority = models.PositiveSmallIntegerField(default=PROGRAM)
     queued_at = models.DateTimeField()
+    request_id = models.CharField(
+        max_length=MAX_LENGTH, null=True, blank=True, help_text="Of the call that asked, as its log lines name it."
+    )
     available_at = models.DateTimeField(null=True, blank=True, help_text="Not before this moment; empty: at once.")
     worker = models.CharField(max_length=120, blank=True, default="")
     lease_until = models.DateTimeField(null=True, blank=True)
