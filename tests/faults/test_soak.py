@@ -37,7 +37,8 @@ pytestmark = [
     pytest.mark.timeout(0),
     pytest.mark.skipif(not MINUTES, reason="takes hours; `make soak` runs it"),
 ]
-REAL_TIMES = {
+AS_IN_SERVICE = {
+    "MALLOC_ARENA_MAX": "2",
     "PREDICTION_LEASE_SECONDS": "30",
     "PREDICTION_BATCH_SECONDS": "20",
     "PREDICTION_POLL_SECONDS": "5",
@@ -64,7 +65,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory, moto_endpoint: str) -> Itera
     folder = tmp_path_factory.mktemp("stack")
     with HttpFaultProxy(int(moto_endpoint.rpartition(":")[2])).running() as store:
         endpoint = quote(f"http://127.0.0.1:{store.port}", safe="")
-        environment = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "thing", "MALLOC_ARENA_MAX": "2", **REAL_TIMES}
+        environment = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "thing", **AS_IN_SERVICE}
         try:
             with run_server() as server:
                 stack = Stack(folder, environment={**environment, "DATABASE_URL": server.url})
