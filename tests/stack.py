@@ -205,7 +205,8 @@ class Stack:
             "--timeout-graceful-shutdown",
             "10",
         ]
-        self.start(name, [*command, "--backlog", "2048", "--ws-per-message-deflate", "false"], **extra)
+        protocol = ["--loop", "uvloop", "--http", "webapp.http_protocol:HttpProtocol"]
+        self.start(name, [*command, *protocol, "--backlog", "2048", "--ws-per-message-deflate", "false"], **extra)
 
     def start_worker(self, name: str = "worker", **extra: str) -> None:
         options = ["-Q", "gpu", "--without-mingle", "--without-gossip", "--without-heartbeat", "-l", "WARNING"]

@@ -15,12 +15,14 @@ from channels.routing import URLRouter
 
 from classifier.predictions import find_answered
 from webapp.http_bridge import HttpBridge
+from webapp.open_files import allow_many_open_files
 from webapp.result_waiter import ResultWaiter
 from webapp.socket_access import SocketAccess
 from webapp.websocket_urls import websocket_urlpatterns
 
 # Threads that wait for the interpreter get it ten times sooner than by default: measured 1.3 times the requests.
 sys.setswitchinterval(0.0005)
+allow_many_open_files()
 
 _waiter = ResultWaiter(find_done=find_answered, poll_seconds=settings.WAIT_POLL_SECONDS)
 _http = HttpBridge(

@@ -63,7 +63,9 @@ class Answer:
 class BridgeServer:
     """The server under test."""
 
-    def __init__(self, bridge: HttpBridge, *, graceful_seconds: int = 10, root_path: str = "") -> None:
+    def __init__(
+        self, bridge: HttpBridge, *, graceful_seconds: int = 10, root_path: str = "", http: Any = "auto"
+    ) -> None:
         self.bridge = bridge
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=2048)
         self.port: int = self._socket.getsockname()[1]
@@ -74,6 +76,7 @@ class BridgeServer:
             access_log=False,
             timeout_graceful_shutdown=graceful_seconds,
             root_path=root_path,
+            http=http,
         )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self._socket]}, daemon=True)
@@ -119,8 +122,10 @@ def serve(application: Application, **options: Any) -> Iterator[BridgeServer]:
     """Serve the application; keyword arguments change the bridge's limits."""
     graceful_seconds = options.pop("graceful_seconds", 10)
     root_path = options.pop("root_path", "")
+    http = options.pop("http", "auto")
     limits = {"threads": 4, "body_seconds": 10.0, "body_memory_bytes": 1000, "body_max_bytes": 100_000, **options}
-    server = BridgeServer(HttpBridge(application, **limits), graceful_seconds=graceful_seconds, root_path=root_path)
+    bridge = HttpBridge(application, **limits)
+    server = BridgeServer(bridge, graceful_seconds=graceful_seconds, root_path=root_path, http=http)
     try:
         yield server
     finally:

@@ -34,7 +34,7 @@ def web_part(listener_file: int) -> Part:
     options = {
         "--fd": listener_file,
         "--loop": "uvloop",
-        "--http": "httptools",
+        "--http": "webapp.http_protocol:HttpProtocol",
         "--ws": "websockets-sansio",
         "--ws-max-size": SOCKET_MESSAGE_MAX_BYTES,
         "--ws-per-message-deflate": "false",
