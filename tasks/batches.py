@@ -53,16 +53,20 @@ def predict_claimed(items: Sequence[ClaimedPrediction], held: HeldModel) -> list
         raise
     failpoint("after-infer")
     changed: list[UUID] = []
+    fenced = 0
     with counters.timed("write"):
         if answers:
-            changed += complete_batch(version_id=held.version_id, answers=answers).image_ids
+            completion = complete_batch(version_id=held.version_id, answers=answers)
+            changed += completion.image_ids
+            fenced = completion.fenced
         if failed:
             changed += fail_predictions(failed)
         if unreachable:
             release_predictions(unreachable, delay_seconds=settings.PREDICTION_RETRY_SECONDS)
     _count_waits(answers)
     counters.add("batches")
-    counters.add("predictions.done", len(answers))
+    counters.add("predictions.done", len(answers) - fenced)
+    counters.add("predictions.fenced", fenced)
     counters.add("predictions.failed", len(failed))
     counters.add("predictions.released", len(unreachable))
     _log_batch(held, answers, failed)

@@ -160,3 +160,16 @@ def test_the_seconds_since_the_wish_are_counted(
     sums = kept.snapshot()
     assert sums["wait.5:30"] == 3
     assert 60 <= sums["wait.5:sum"] < 90
+
+
+def test_answers_that_came_too_late_are_counted_as_that_and_not_as_done(
+    make_images: MakeImages, pets: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Counters()
+    monkeypatch.setattr("tasks.batches.counters", kept)
+    make_images(3)
+    late = claim()
+    Prediction.objects.filter(id=late[0].id).update(claim=2)
+    predict_claimed(late, hold(pets, StubPredictor(0)))
+    found = kept.snapshot()
+    assert (found["predictions.done"], found["predictions.fenced"]) == (2, 1)
