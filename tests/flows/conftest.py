@@ -14,6 +14,6 @@ __all__ = ["browser", "stack"]  # pytest finds fixtures by their names in this f
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with Stack(tmp_path_factory.mktemp("stack")) as running:
+    with Stack(tmp_path_factory.mktemp("stack"), environment={"LOG_LEVEL": "INFO"}) as running:
         running.await_worker()
         yield running

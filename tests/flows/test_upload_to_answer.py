@@ -39,6 +39,23 @@ def test_a_waiting_upload_is_answered_with_its_prediction(stack: Stack) -> None:
     assert abs(sum(entry["score"] for entry in image["prediction"]["scores"]) - 1) < 1e-5
 
 
+def test_asvs_v16_2_4_the_logs_of_both_processes_tell_of_one_request_by_its_id(stack: Stack) -> None:
+    asked = "request-of-the-log-test"
+    with stack.client() as client:
+        image = send(client, 90, params={"wait": 30}, headers={"X-Request-ID": asked})
+    await_that(lambda: asked in str(read_log(stack, "worker")), 30, "the worker names the request")
+    (predicted,) = [line for line in read_log(stack, "worker") if asked in line.get("requests", [])]
+    assert (predicted["event"], len(predicted["predictions"])) == ("batch_predicted", 1)
+    accepted = [line for line in read_log(stack, "web") if line.get("request") == asked]
+    assert [(line["event"], line["images"]) for line in accepted] == [("images_accepted", [image["id"]])]
+
+
+def read_log(stack: Stack, name: str) -> list[dict[str, Any]]:
+    """Every whole line that this process has written; all of them are JSON."""
+    text = (stack.folder / f"{name}.out").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.split("\n")[:-1] if line.startswith("{")]
+
+
 def test_the_socket_sends_a_snapshot_and_then_the_answer(stack: Stack) -> None:
     asyncio.run(_watch_the_socket(stack))
 
