@@ -104,26 +104,10 @@ CELERY_BROKER_URL = redis_database(REDIS_URL, 0)
 LIVE_REDIS_URL = redis_database(REDIS_URL, 1)
 CACHE_REDIS_URL = redis_database(REDIS_URL, 2)
 LIMIT_REDIS_URL = redis_database(REDIS_URL, 3)
+# Two of one kind, because web processes listen on one event loop and send on another.
 CHANNEL_LAYERS = {
-    # Receivers wait 5 s in Redis for a message and then ask again. Longer silence is a lost connection, on which a
-    # socket would stay deaf: it ends, and the browser comes back with a fresh snapshot …
-    "default": {
-        "BACKEND": "channels_redis.core.RedisChannelLayer",
-        "CONFIG": {
-            "hosts": [{"address": LIVE_REDIS_URL, "socket_timeout": 12.0, "socket_connect_timeout": 3.0}],
-            "capacity": 4000,
-            "expiry": 60,
-        },
-    },
-    # … senders must never hang on a Redis that has gone mute.
-    "sending": {
-        "BACKEND": "channels_redis.core.RedisChannelLayer",
-        "CONFIG": {
-            "hosts": [{"address": LIVE_REDIS_URL, "socket_timeout": 0.4, "socket_connect_timeout": 0.4}],
-            "capacity": 4000,
-            "expiry": 60,
-        },
-    },
+    alias: {"BACKEND": "classifier.live_layer.LiveLayer", "CONFIG": {"address": LIVE_REDIS_URL}}
+    for alias in ("default", "sending")
 }
 
 STORAGE_URL = read_secret("STORAGE_URL") or f"file://{VAR_DIR / 'media'}"
@@ -171,6 +155,7 @@ BATCH_KEEP_DAYS = read_integer("BATCH_KEEP_DAYS", 30, low=1, high=36_500)
 
 # The HTTP bridge (webapp/http_bridge.py)
 HTTP_BODY_SECONDS = read_seconds("HTTP_BODY_SECONDS", 30.0)
+HTTP_WAIT_SECONDS = read_seconds("HTTP_WAIT_SECONDS", 30.0)
 HTTP_BODY_MEMORY_BYTES = 1_000_000
 WAIT_MAX_SECONDS = 30.0
 WAIT_POLL_SECONDS = 0.025
@@ -264,6 +249,7 @@ LOGGING = logging_configuration(read_text("LOG_LEVEL", "INFO"))
 # Guessing passwords: by name and address together, so that nobody can lock out somebody else.
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AXES_FAILURE_LIMIT = read_integer("LOGIN_ATTEMPTS", 10, low=1)
+LOGINS_AN_ADDRESS = read_integer("LOGINS_AN_ADDRESS", 300)  # an hour, of whatever names (webapp/rate_limits.py)
 AXES_COOLOFF_TIME = timedelta(seconds=read_seconds("LOGIN_PAUSE_SECONDS", 900.0))
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_CLIENT_IP_CALLABLE = "webapp.rate_limits.client_address"

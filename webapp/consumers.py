@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from typing import Any
 
+from channels.consumer import get_handler_name
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.conf import settings
@@ -19,7 +20,7 @@ from classifier.live_updates import LOGIN_CHANGED, login_group
 from webapp.socket_topics import Topic, find_topic
 
 LOGIN_NEEDED, NOT_FOUND, RIGHTS_CHANGED, TOO_OLD, TRY_LATER = 4401, 4404, 4403, 4408, 4503
-# The layer's receiving connections wait longer than anybody who opens a page wants to.
+# A layer without Redis waits longer than anybody who opens a page wants to.
 REDIS_SECONDS = 3.0
 
 
@@ -29,17 +30,25 @@ class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # chann
     guard: asyncio.Task[None] | None = None
     topic: Topic
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.joined: list[str] = []
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """However the socket ends, with its Redis for example, its guard ends as well."""
+        """However the socket ends, its guard ends as well and no group holds it any longer."""
         try:
             await super().__call__(scope, receive, send)
         finally:
             if self.guard is not None:
                 self.guard.cancel()
+            await self._leave()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """As the base class, without its look at the database connections in another thread before each message."""
+        await getattr(self, get_handler_name(message))(message)
 
     async def connect(self) -> None:
         """Refuses strangers; joins the groups before it reads the rows, so that nothing falls between."""
-        self.joined: list[str] = []
         if self.scope["owner"] is None:
             await self.close(code=LOGIN_NEEDED)
             return
@@ -58,11 +67,10 @@ class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # chann
     def _login_groups(self) -> list[str]:
         return [login_group(self.scope["owner"].key)] if self.scope["user"].is_authenticated else []
 
-    async def disconnect(self, code: int) -> None:
-        """Leaves the groups; a Redis that is gone has forgotten them anyway."""
+    async def _leave(self) -> None:
         with contextlib.suppress(RedisError, OSError):
             async with asyncio.timeout(REDIS_SECONDS):
-                for group in getattr(self, "joined", []):
+                for group in self.joined:
                     await self.channel_layer.group_discard(group, self.channel_name)
 
     async def _join(self, *groups: str) -> bool:
@@ -97,6 +105,14 @@ class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # chann
             elif self.topic.concerns(event):
                 await self.send_json(event)
 
+    async def live_missed(self, message: dict[str, Any]) -> None:
+        """Messages were lost on their way to us: the rows have what they said."""
+        await self._send_snapshot()
+
+    async def live_lost(self, message: dict[str, Any]) -> None:
+        """None arrive for now: a page without a socket asks more often, and comes back."""
+        await self.close(code=TRY_LATER)
+
     async def _send_error(self, sentence: str) -> None:
         await self.send_json({"type": "error", "error": {"code": "malformed_request", "message": sentence}})
 
@@ -112,7 +128,7 @@ class ResultsConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # chann
         return find_topic(self.scope["query_string"].decode("latin-1"), self.scope["owner"], self.scope["user"])
 
     async def _watch_rights(self) -> None:
-        """Every SOCKET_RIGHTS_SECONDS look whether the login still holds; end before the group membership expires."""
+        """Every SOCKET_RIGHTS_SECONDS look whether the login still holds; end after SOCKET_LIFE_SECONDS."""
         ends = asyncio.get_running_loop().time() + settings.SOCKET_LIFE_SECONDS
         while asyncio.get_running_loop().time() < ends:
             await asyncio.sleep(settings.SOCKET_RIGHTS_SECONDS)

@@ -35,7 +35,7 @@ def web_part(listener_file: int) -> Part:
         "--fd": listener_file,
         "--loop": "uvloop",
         "--http": "webapp.http_protocol:HttpProtocol",
-        "--ws": "websockets-sansio",
+        "--ws": "webapp.socket_protocol:SocketProtocol",
         "--ws-max-size": SOCKET_MESSAGE_MAX_BYTES,
         "--ws-per-message-deflate": "false",
         "--timeout-graceful-shutdown": WEB_DRAIN_SECONDS,
