@@ -32,6 +32,7 @@ _http = HttpBridge(
     body_memory_bytes=settings.HTTP_BODY_MEMORY_BYTES,
     body_max_bytes=settings.REQUEST_MAX_BYTES,
     waiter=_waiter,
+    max_wait_seconds=settings.HTTP_WAIT_SECONDS,
 )
 _sockets = SocketAccess(URLRouter(websocket_urlpatterns))
 

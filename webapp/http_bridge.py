@@ -11,7 +11,7 @@ import logging
 from classifier.errors import WhatsitError
 from webapp.asgi_types import Receive, Scope, Send, receive_until_disconnect
 from webapp.http_bodies import BodyReader, ClientLeftError, RequestRefusedError, has_body
-from webapp.request_threads import RequestThreads, run_with_fresh_connections
+from webapp.request_threads import RequestThreads, WaitedTooLongError, run_with_fresh_connections
 from webapp.result_waiter import ResultWaiter, WaitHolder
 from webapp.streamed_answers import AnswerStream
 from webapp.wsgi_calls import WsgiApplication, WsgiCall, render_error
@@ -35,16 +35,18 @@ class HttpBridge:
         body_max_bytes: int,
         waiter: ResultWaiter | None = None,
         max_waiting: int = 2000,
+        max_wait_seconds: float = 30.0,
     ) -> None:
         """`body_seconds` also bounds how long a client may take none of a streamed answer.
 
-        `max_waiting` requests may queue for a thread; more are told to come back.
+        `max_waiting` requests may queue for a thread, each for `max_wait_seconds`; others are told to come back.
         """
         self._application = wsgi_application
         self._body_seconds = body_seconds
         self._bodies = BodyReader(seconds=body_seconds, memory_bytes=body_memory_bytes, max_bytes=body_max_bytes)
         self._body_max_bytes = body_max_bytes
         self._waiter = waiter
+        self._max_wait_seconds = max_wait_seconds
         self._threads = RequestThreads(threads, max_waiting=max_waiting)
 
     def close(self) -> None:
@@ -75,16 +77,19 @@ class HttpBridge:
 
     def _require_room(self, droppable_bytes: int) -> None:
         if not self._threads.has_room:
-            sentence = "Too many people are asking at once. Please try again in a moment."
-            raise RequestRefusedError(WhatsitError("try_later", sentence), droppable_bytes=droppable_bytes)
+            raise _too_many(droppable_bytes)
 
     async def _start(self, call: WsgiCall) -> None:
         try:
             self._require_room(droppable_bytes=0)  # again: the queue may have filled up while the body arrived
+            await self._threads.run(call.start, on_orphan=call.close, patience_seconds=self._max_wait_seconds)
+        except WaitedTooLongError:
+            # Most people have left by then: work for them would only keep the next ones waiting as long.
+            call.close()
+            raise _too_many(droppable_bytes=0) from None
         except RequestRefusedError:
             call.close()
             raise
-        await self._threads.run(call.start, on_orphan=call.close)
 
     async def _refuse(self, refusal: RequestRefusedError, receive: Receive, send: Send) -> None:
         """Answer at once, then read on for a while before the connection closes, so that the answer gets through."""
@@ -135,6 +140,11 @@ class HttpBridge:
             logger.exception("Rendering the answer to %s again failed.", call.environ["PATH_INFO"])
             return
         call.replace_body(body)
+
+
+def _too_many(droppable_bytes: int) -> RequestRefusedError:
+    sentence = "Too many people are asking at once. Please try again in a moment."
+    return RequestRefusedError(WhatsitError("try_later", sentence), droppable_bytes=droppable_bytes)
 
 
 async def _send_answer(send: Send, call: WsgiCall) -> None:

@@ -6,7 +6,9 @@ Lighter than `loop.run_in_executor`: one future a job, and one wake-up of the lo
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -17,20 +19,32 @@ from django.db import close_old_connections
 Result = TypeVar("Result")
 
 
+class WaitedTooLongError(Exception):
+    """No thread had time for this job while somebody would still have waited for it. It was not run."""
+
+
 class _Job:
-    __slots__ = ("error", "function", "future", "on_orphan", "result")
+    __slots__ = ("error", "function", "future", "on_orphan", "result", "stale_at")
 
     def __init__(
-        self, function: Callable[[], Any], future: asyncio.Future[Any], on_orphan: Callable[[], object] | None
+        self,
+        function: Callable[[], Any],
+        future: asyncio.Future[Any],
+        on_orphan: Callable[[], object] | None,
+        stale_at: float = math.inf,
     ) -> None:
         self.function = function
         self.future = future
         self.on_orphan = on_orphan
+        self.stale_at = stale_at
         self.result: Any = None
         self.error: BaseException | None = None
 
     def run(self) -> None:
         if self.future.cancelled():
+            return
+        if time.monotonic() >= self.stale_at:
+            self.error = WaitedTooLongError()
             return
         try:
             self.result = self.function()
@@ -70,14 +84,21 @@ class RequestThreads:
         """Whether one more request may queue. A job of a request already let in is never turned away."""
         return self._in_flight < self._max_in_flight
 
-    async def run(self, function: Callable[[], Result], *, on_orphan: Callable[[], object] | None = None) -> Result:
+    async def run(
+        self,
+        function: Callable[[], Result],
+        *,
+        on_orphan: Callable[[], object] | None = None,
+        patience_seconds: float = math.inf,
+    ) -> Result:
         """Run `function` in a thread and return what it returns.
 
         `on_orphan` is called in a thread instead when the awaiting task was cancelled: the place to close what the
-        function opened. A job that had not started by then is not run at all.
+        function opened. A job that had not started by then is not run at all. Raises WaitedTooLongError instead of
+        running one that waited longer than `patience_seconds`.
         """
         loop = self._loop = asyncio.get_running_loop()
-        job = _Job(function, loop.create_future(), on_orphan)
+        job = _Job(function, loop.create_future(), on_orphan, time.monotonic() + patience_seconds)
         self._submit(job)
         result: Result = await job.future
         return result

@@ -180,6 +180,28 @@ def test_a_queue_that_is_full_asks_to_come_back() -> None:
     assert statuses == [200, 200, 200]
 
 
+def test_a_request_that_waited_too_long_for_its_turn_is_asked_to_come_back() -> None:
+    started, release, calls = threading.Event(), threading.Event(), list[str]()
+
+    def application(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        calls.append(environ["PATH_INFO"])
+        started.set()
+        release.wait(120)
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    with serve(application, threads=1) as server, server.connect(b"GET /1 HTTP/1.1\r\nHost: t\r\n\r\n") as first:
+        assert started.wait(60)
+        server.bridge._max_wait_seconds = 0.0
+        with server.connect(b"GET /2 HTTP/1.1\r\nHost: t\r\n\r\n") as second:
+            wait_until(lambda: server.bridge._threads._in_flight == 2)
+            release.set()
+            refused, answered = read_answer(second), read_answer(first)
+    assert (refused.status, refused.error_code, answered.status) == (503, "try_later", 200)
+    assert refused.header("retry-after") is not None
+    assert calls == ["/1"]
+
+
 def test_a_stop_lets_running_requests_finish() -> None:
     started, release = threading.Event(), threading.Event()
 

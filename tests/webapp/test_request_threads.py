@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from webapp.request_threads import RequestThreads
+from webapp.request_threads import RequestThreads, WaitedTooLongError
 
 
 def test_a_result_and_an_error_come_back_to_the_one_who_asked() -> None:
@@ -103,6 +103,24 @@ def test_room_is_what_the_threads_and_the_queue_hold_together() -> None:
         await asyncio.gather(*tasks)
         assert room == [True, True, False]
         assert threads.has_room
+        threads.close()
+
+    asyncio.run(play())
+
+
+def test_a_job_that_waited_longer_than_its_patience_is_not_run() -> None:
+    async def play() -> None:
+        threads, release, ran = RequestThreads(1, max_waiting=10), threading.Event(), threading.Event()
+        first = asyncio.create_task(threads.run(lambda: release.wait(60)))
+        impatient = asyncio.create_task(threads.run(ran.set, patience_seconds=0.0))
+        patient = asyncio.create_task(threads.run(lambda: "ran", patience_seconds=60.0))
+        await asyncio.sleep(0)
+        release.set()
+        with pytest.raises(WaitedTooLongError):
+            await impatient
+        assert await patient == "ran"
+        assert await first
+        assert not ran.is_set()
         threads.close()
 
     asyncio.run(play())
