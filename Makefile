@@ -21,7 +21,7 @@ WORKERS := -n auto --maxprocesses 4 --dist loadfile
 TOO_LATE := ^(AssertionError: not within [0-9.]+ s: |TimeoutError|TimeoutExpired|ReadTimeout|ConnectTimeout|ConnectError)
 STARTERS := -n 3 --dist loadfile --reruns 1 --only-rerun '$(TOO_LATE)' --rerun-show-tracebacks
 
-.PHONY: help run test all format format-check lint types test-postgres test-faults soak fuzz bench bench-learning requirements
+.PHONY: help run test all format format-check lint types test-postgres test-faults soak fuzz bench bench-learning audit requirements
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
@@ -85,9 +85,13 @@ bench: $(READY_TO_TEST) ## measure beside the peers and write docs/benchmarks.md
 bench-learning: $(READY_TO_TEST) ## measure imports and trainings and write docs/benchmarks-learning.md
 	$(PYTHON) -m tests.benchmarks.learning $(ARGS)
 
+audit: $(READY_TO_TEST) ## look for known vulnerabilities in the pinned packages
+	$(PYTHON) -m pip install -q --disable-pip-version-check -r requirements-audit.txt
+	$(PYTHON) tests/package_audit.py
+
 # Everything is resolved once, with the longest list; the shorter ones follow it.
 COMPILE := $(PYTHON) -m uv pip compile -q --universal --python-version 3.11 \
-	--no-emit-index-url --no-emit-find-links --no-header
+	--no-emit-index-url --no-emit-find-links --no-header --generate-hashes
 FOLLOWERS := $(patsubst requirements/%.in,%,$(filter-out requirements/base.in requirements/dev.in,$(wildcard requirements/*.in)))
 
 requirements: $(READY_TO_TEST) ## pin the input lists of requirements/ again
