@@ -18,6 +18,7 @@ from webapp.api.errors import error_response
 from webapp.proxies import is_own_proxy
 
 MINUTE: Final = 60
+HOUR: Final = 3600
 DAY: Final = 86_400
 NOWHERE: Final = "::"
 """Instead of an address that cannot be read: behind a Unix socket there is none."""
@@ -46,6 +47,18 @@ def charge_call(request: HttpRequest, owner: Owner | None, *, pictures: int = 0)
 def charge_later(request: HttpRequest, owner: Owner) -> None:
     """The call counts itself when it knows its pictures. Where it ends before that, it counts as a plain one."""
     request.META[_UNCHARGED] = owner
+
+
+def charge_login(request: HttpRequest) -> None:
+    """Count one attempt to log in, whatever the name: who tries one password on many names is stopped by this.
+
+    Raises Refused (too_many_requests).
+    """
+    limit = settings.LOGINS_AN_ADDRESS
+    counter = Counter(f"logins:{HOUR}:address:{client_address(request)}", 1, limit, HOUR)
+    verdict = request_counters().take([counter]) if limit else None
+    if verdict is not None and not verdict.is_allowed:
+        raise Refused("too_many_requests", retry_after_seconds=verdict.levels[0].resets_in_seconds)
 
 
 def _counters(request: HttpRequest, owner: Owner | None, pictures: int) -> Iterator[Counter]:

@@ -16,7 +16,7 @@ from webapp.views.gallery import export_images, gallery, label_images
 from webapp.views.image import ask_image, image, review_image
 from webapp.views.image_deletion import confirm_deletion
 from webapp.views.imports import cancel_import, import_part, import_state, start_import
-from webapp.views.login import ChangePassword, LogOut, log_in
+from webapp.views.login import ChangePassword, LogOut, guard_login, log_in
 from webapp.views.one_time_login import one_time_login
 from webapp.views.own_word import say_label
 from webapp.views.policy_reports import policy_reports
@@ -75,6 +75,7 @@ urlpatterns = [
     path("training/<str:run_id>/", training, name="training"),
     path("training/<str:run_id>/cancel/", cancel_training, name="cancel-training"),
     path("review/", review, name="review"),
+    path("admin/login/", require_http_methods(["GET", "HEAD", "POST"])(guard_login(admin.site.login))),
     path("admin/logout/", LogOut.as_view()),
     path("admin/", admin.site.urls),
     path("healthz/live", health.live),

@@ -77,6 +77,8 @@ PAGES: Final[dict[str, Rule]] = {
     "POST logout/": may(EVERYBODY),
     "GET password/": may(PEOPLE),
     "POST password/": may(PEOPLE, form={"old_password": "wrong"}),
+    "GET admin/login/": may(EVERYBODY),
+    "POST admin/login/": may(EVERYBODY, form={"username": "nobody", "password": "wrong"}),
     "POST admin/logout/": may(EVERYBODY),
     "GET login/once/<str:token>/": may(NOBODY),
     "GET classifiers/": may(WORKERS),

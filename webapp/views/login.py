@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
@@ -9,14 +11,32 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse_lazy
 
+from classifier.errors import Refused
 from classifier.live_updates import live_sender, login_event
 from classifier.owners import Owner
+from webapp.rate_limits import charge_login
 
-log_in = LoginView.as_view(template_name="login.html", redirect_authenticated_user=True)
+
+def guard_login(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """A page that takes a name and password; django-axes guards each name, this one the address."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *arguments: Any, **options: Any) -> HttpResponseBase:
+        if request.method == "POST":
+            try:
+                charge_login(request)
+            except Refused as problem:
+                return _say_wait(request, int(str(problem.details["retry_after_seconds"])), whose="address")
+        return view(request, *arguments, **options)
+
+    return guarded
+
+
+log_in = guard_login(LoginView.as_view(template_name="login.html", redirect_authenticated_user=True))
 
 
 class LogOut(LogoutView):
@@ -58,8 +78,11 @@ def _tell_sockets(user_id: Any) -> None:
 
 def locked_out(request: HttpRequest, *more: Any) -> HttpResponse:
     """django-axes' answer to any login of this name from this address until the time is over; 429 with Retry-After."""
-    seconds = int(settings.AXES_COOLOFF_TIME.total_seconds())
-    context = {"minutes": seconds // 60, "next": request.POST.get("next", "")}
+    return _say_wait(request, int(settings.AXES_COOLOFF_TIME.total_seconds()), whose="name")
+
+
+def _say_wait(request: HttpRequest, seconds: int, *, whose: str) -> HttpResponse:
+    context = {"minutes": -(-seconds // 60), "whose": whose}
     response = render(request, "login_locked.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
     response["Retry-After"] = str(seconds)
     return response

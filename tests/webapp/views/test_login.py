@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from axes.models import AccessAttempt
-from django.conf import settings
+from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
+
+from tests.private_redis import counting_redis, redis_process  # noqa: F401 - fixtures, used by their names
 
 pytestmark = pytest.mark.django_db
 
@@ -44,7 +48,7 @@ def guess(client: Client, name: str, *, login: str = "/login/") -> int:
 
 @pytest.mark.parametrize("login", ["/login/", "/admin/login/"])
 def test_a_name_is_locked_for_the_address_that_guesses_its_password(ann: User, client: Client, login: str) -> None:
-    statuses = [guess(client, "ann", login=login) for _ in range(settings.AXES_FAILURE_LIMIT + 1)]
+    statuses = [guess(client, "ann", login=login) for _ in range(django_settings.AXES_FAILURE_LIMIT + 1)]
     assert statuses[-1] == 429
     assert statuses[0] == 200
     words = {"username": "ann", "password": "correct horse battery"}
@@ -55,15 +59,32 @@ def test_a_name_is_locked_for_the_address_that_guesses_its_password(ann: User, c
 
 
 def test_nobody_locks_out_somebody_at_another_address(ann: User, client: Client) -> None:
-    for _ in range(settings.AXES_FAILURE_LIMIT + 1):
+    for _ in range(django_settings.AXES_FAILURE_LIMIT + 1):
         guess(client, "ann")
     words = {"username": "ann", "password": "correct horse battery"}
     assert client.post("/login/", words, REMOTE_ADDR="198.51.100.2").status_code == 302
 
 
+@pytest.mark.parametrize("login", ["/login/", "/admin/login/"])
+def test_asvs_v6_3_1_one_password_on_many_names_is_stopped_by_the_address(
+    login: str,
+    client: Client,
+    settings: Any,
+    counting_redis: str,  # noqa: F811 - the fixture imported above
+) -> None:
+    settings.LIMIT_REDIS_URL, settings.LOGINS_AN_ADDRESS = counting_redis, 3
+    assert [guess(client, f"name {number}", login=login) for number in range(4)] == [200, 200, 200, 429]
+    locked = client.post(login, {"username": "ann", "password": "guessed"}, REMOTE_ADDR="198.51.100.1")
+    assert 3_500 <= int(locked["Retry-After"]) <= 3_600
+    assert "Wait 60 minutes" in locked.content.decode()
+    assert client.get(login, REMOTE_ADDR="198.51.100.1").status_code == 200
+    words = {"username": "ann", "password": "guessed"}
+    assert client.post(login, words, REMOTE_ADDR="198.51.100.2").status_code == 200
+
+
 def test_a_right_password_forgets_the_wrong_ones(ann: User, client: Client) -> None:
     for _ in range(2):
-        for _ in range(settings.AXES_FAILURE_LIMIT - 1):
+        for _ in range(django_settings.AXES_FAILURE_LIMIT - 1):
             assert guess(client, "ann") == 200
         words = {"username": "ann", "password": "correct horse battery"}
         assert client.post("/login/", words, REMOTE_ADDR="198.51.100.1").status_code == 302
@@ -126,7 +147,7 @@ def test_asvs_v7_4_1_a_session_that_was_logged_out_is_of_no_use_any_more(ann: Us
 
 def test_asvs_v7_3_2_a_session_ends_after_its_time(ann: User, client: Client) -> None:
     client.post("/login/", {"username": "ann", "password": "correct horse battery"})
-    assert client.cookies["sessionid"]["max-age"] == settings.SESSION_COOKIE_AGE
+    assert client.cookies["sessionid"]["max-age"] == django_settings.SESSION_COOKIE_AGE
     Session.objects.update(expire_date=timezone.now())
     assert client.get("/password/").status_code == 302
 
