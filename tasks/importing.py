@@ -220,7 +220,7 @@ def _full_disk_named() -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        where = problem.filename or settings.VAR_DIR / "imports"
+        where = Path(problem.filename or "imports").name  # who may import need not know this machine's folders
         words = problem.strerror or str(problem)
         raise StorageUnavailable(f"The import had to stop: {words} ({where}). Nothing of it was kept.") from problem
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ Stop = TypeVar("Stop")
 SAID_PREFIX: Final = "CommandError: "
 """How a command that refuses begins its last line; what follows is a sentence for people."""
 
+_PLACE: Final = re.compile(r"(?<![\w/])(?:\w[\w+.-]*://|/)[^\s'\",;)]+")
 _LAST_WORDS_BYTES: Final = 4000
 
 
@@ -109,4 +111,10 @@ def describe_end(exit_code: int, words: str, *, process: str) -> str:
         return f"The {process} was killed (signal 9), perhaps because the memory ran out."
     if exit_code < 0:
         return f"The {process} was ended by signal {-exit_code}."
-    return f"The {process} ended with exit code {exit_code}: {last_line(words)[:200] or 'it said nothing'}"
+    said = without_places(last_line(words))[:200]
+    return f"The {process} ended with exit code {exit_code}: {said or 'it said nothing'}"
+
+
+def without_places(words: str) -> str:
+    """The words without paths and addresses of this machine: who may see a run need not know where it ran."""
+    return _PLACE.sub("…", words)

@@ -14,7 +14,7 @@ import structlog
 
 from classifier.training_checkpoints import forget_checkpoint
 from classifier.training_queue import end_abandoned_run, is_cancel_requested, read_claim
-from tasks.tethered_child import describe_end, last_words, start_tethered
+from tasks.tethered_child import describe_end, last_line, last_words, start_tethered
 
 logger = structlog.get_logger(__name__)
 
@@ -68,7 +68,8 @@ class TrainerProcess:
 
     def _close(self) -> int:
         code = self._process.returncode
-        reason = describe_end(code, last_words(self._errors), process="training process")
+        words = last_words(self._errors)
+        reason = describe_end(code, words, process="training process")
         self._errors.close()
         if self._process.stdin is not None:
             self._process.stdin.close()
@@ -76,5 +77,5 @@ class TrainerProcess:
             run_id=self.run_id, worker=self.worker, claim_before=self._claim_before, reason=reason
         ):
             forget_checkpoint(self.run_id)
-            logger.error("trainer_died", run=str(self.run_id), exit_code=code, reason=reason)
+            logger.error("trainer_died", run=str(self.run_id), exit_code=code, last_words=last_line(words))
         return code
