@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 
 # Before anything reads the settings: no test touches the state of a real installation. That is why pytest's own
 # configuration does not name them: it would read them before this file.
 _VAR = tempfile.mkdtemp(prefix="whatsit-tests-")
+atexit.register(shutil.rmtree, _VAR, ignore_errors=True)
+os.environ.setdefault("WHATSIT_TESTS_FOLDER", _VAR)
 os.environ["DJANGO_SETTINGS_MODULE"] = "classifier.settings"
 os.environ["WHATSIT_VAR"] = _VAR
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -30,7 +34,7 @@ django.setup()
 hypothesis_settings.register_profile("steady", deadline=None, derandomize=True, database=None)
 hypothesis_settings.load_profile("steady")
 
-pytest_plugins = ["tests.row_makers", "tests.webhook_receiver"]
+pytest_plugins = ["tests.row_makers", "tests.webhook_receiver", "tests.work_sharing"]
 
 
 @pytest.fixture(autouse=True)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,6 +19,7 @@ import httpx
 import psycopg
 
 from tests.free_ports import free_port
+from tests.migrated_database import put_migrated_database
 
 ROOT = Path(__file__).resolve().parent.parent
 _TEMPLATE = f"migrated_{os.getpid()}"
@@ -72,21 +70,13 @@ class Stack:
         self._server = self.environment.get("DATABASE_URL", "")
         self.environment["DATABASE_URL"] = self._make_database() or f"sqlite:///{folder / 'db.sqlite3'}"
 
-    def _migrate(self) -> None:
-        """A migrated database is made once a test session and copied; these tests ask for no page's files."""
-        if self._server.startswith("postgres"):
-            if not self._is_copy:
-                self.manage("migrate", "-v0")
-                self._on_server(f"CREATE DATABASE {_TEMPLATE} TEMPLATE {self._database}")
-            return
-        migrated = Path(tempfile.gettempdir()) / f"whatsit-migrated-{os.getpid()}.sqlite3"
-        if not migrated.exists():
+    def migrate(self) -> None:
+        """A migrated database is made once and copied; these tests ask for no page's files."""
+        if not self._server.startswith("postgres"):
+            put_migrated_database(self.folder)
+        elif not self._is_copy:
             self.manage("migrate", "-v0")
-            with sqlite3.connect(self.folder / "db.sqlite3") as source, sqlite3.connect(migrated) as target:
-                source.backup(target)
-            atexit.register(migrated.unlink)
-            return
-        shutil.copyfile(migrated, self.folder / "db.sqlite3")
+            self._on_server(f"CREATE DATABASE {_TEMPLATE} TEMPLATE {self._database}")
 
     def _make_database(self) -> str:
         """On a PostgreSQL server each stack gets a database of its own."""
@@ -106,7 +96,7 @@ class Stack:
     def __enter__(self) -> Stack:
         try:
             self.start_redis()
-            self._migrate()
+            self.migrate()
             self.query(INSTALL_STARTER if self.real_model else INSTALL_STUB)
             self.start_web()
             self.start_worker()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -37,16 +38,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.processes)
 
 
+@contextmanager
+def _running(site: Site) -> Iterator[Site]:
+    try:
+        site.start()
+        yield site
+    finally:
+        code = site.stop()
+    assert code == 0, "".join(site.lines)
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One `manage.py up` for all browser tests: each test is another visitor and sees only its own pictures."""
-    running = Site(tmp_path_factory.mktemp("site"))
-    try:
-        running.start()
+    """One `manage.py up` for many files: each test is another visitor and sees only its own pictures."""
+    with _running(Site(tmp_path_factory.mktemp("site"))) as running:
         yield running
-    finally:
-        code = running.stop()
-    assert code == 0, "".join(running.lines)
+
+
+@pytest.fixture(scope="session")
+def quiet_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One without workers for several files, so that all is as the tests make it: each has classifiers of its own."""
+    with _running(Site(tmp_path_factory.mktemp("quiet"), "--no-worker")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

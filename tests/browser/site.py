@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.free_ports import free_port
+from tests.migrated_database import put_migrated_database
 from tests.stack import ROOT
 
 START_SECONDS = 180.0
@@ -35,7 +36,8 @@ class Site:
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        """Start and wait for the line that says it is ready."""
+        """Start and wait for the line that says it is ready. An empty folder is for tests/webapp/test_up.py."""
+        put_migrated_database(self.folder)
         self._process = subprocess.Popen(
             [sys.executable, "manage.py", "up", "--port", str(self.port), *self.options],
             cwd=ROOT,

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser import pictures
+from tests.browser.axe import serious_findings
 from tests.browser.conftest import OpenPage
+from tests.browser.looks import LOOKS, PHONE
 from tests.browser.upload_page import UploadPage
 
-DESK = {"viewport": {"width": 1280, "height": 900}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 EVERY_STATE = [
     pictures.small_picture(1),
     pictures.small_picture(2),
@@ -22,31 +21,21 @@ EVERY_STATE = [
 ]
 
 
-def serious_findings(upload_page: UploadPage) -> list[str]:
-    result: dict[str, Any] = Axe().run(upload_page.page).response
-    return [
-        f"{finding['id']}: {finding['help']} {[node['target'] for node in finding['nodes']]}"
-        for finding in result["violations"]
-        if finding["impact"] in {"serious", "critical"}
-    ]
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("device", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(("device", "scheme"), LOOKS)
 def test_axe_finds_nothing_serious(open_page: OpenPage, device: dict[str, Any], scheme: str) -> None:
     upload_page = open_page(**device, color_scheme=scheme)
-    assert serious_findings(upload_page) == []
+    assert serious_findings(upload_page.page) == []
     upload_page.drop(EVERY_STATE)
     upload_page.expect_answers(2)
     expect(upload_page.troubled).to_have_count(2)
-    assert serious_findings(upload_page) == []
+    assert serious_findings(upload_page.page) == []
 
 
 def test_axe_finds_nothing_serious_while_pictures_are_on_their_way(upload_page: UploadPage) -> None:
     upload_page.page.route("**/api/v1/images", lambda route: None)
     upload_page.drop(EVERY_STATE)
     expect(upload_page.page.get_by_role("progressbar")).to_have_count(4)
-    assert serious_findings(upload_page) == []
+    assert serious_findings(upload_page.page) == []
 
 
 @pytest.mark.parametrize("width", [320, 390])

@@ -10,22 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.axe import serious_findings
 from tests.browser.classifier_page import draw_shapes, log_in
+from tests.browser.looks import DESK, LOOKS, PHONE
 from tests.browser.site import Site
 from tests.dataset_makers import zip_folder
 from tests.stack import await_that
 
 IMPORT_MS = 60_000
-DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
-PHONE: dict[str, Any] = {
-    "viewport": {"width": 390, "height": 844},
-    "has_touch": True,
-    "is_mobile": True,
-    "device_scale_factor": 2,
-}
 
 
 @pytest.fixture(scope="module")
@@ -70,15 +64,6 @@ def has_begun(site: Site, classifier: str) -> bool:
     begun = "SELECT 1 FROM classifier_importjob WHERE done_count > 0 AND classifier_slug = ?"
     with sqlite3.connect(site.folder / "db.sqlite3") as database:
         return database.execute(begun, [classifier]).fetchone() is not None
-
-
-def serious_findings(page: Page) -> list[str]:
-    result: dict[str, Any] = Axe().run(page).response
-    return [
-        f"{finding['id']}: {[node['target'] for node in finding['nodes']]}"
-        for finding in result["violations"]
-        if finding["impact"] in {"serious", "critical"}
-    ]
 
 
 def test_a_folder_becomes_a_classifier_while_its_progress_is_seen(page: Page, site: Site, tmp_path: Path) -> None:
@@ -287,8 +272,7 @@ def test_the_effect_of_the_target_is_shown_while_it_moves(page: Page, site: Site
     expect(effect).to_have_text("The live model would then answer 60.0\u00a0% of pictures surely.")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("device", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(("device", "scheme"), LOOKS)
 def test_axe_finds_nothing_serious(
     browser: Browser, session: Any, site: Site, shapes: str, device: dict[str, Any], scheme: Any
 ) -> None:

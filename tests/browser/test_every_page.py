@@ -6,23 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Response
 
+from tests.browser.axe import serious_findings
+from tests.browser.looks import DESK, LOOKS
 from tests.browser.page_list import NO_PAGES, OPEN_TO_VISITORS, PAGES, FilledSite, named_addresses
 from tests.browser.site import Site
 from tests.browser.site_shell import SiteShell
 from tests.browser.upload_page import WATCH_POLICY
 
-DESK = {"viewport": {"width": 1280, "height": 900}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
-# Each device and each scheme once in every run; the other two pairs when there is time.
-LOOKS = [
-    pytest.param(DESK, "light", id="desk-light"),
-    pytest.param(PHONE, "dark", id="phone-dark"),
-    pytest.param(DESK, "dark", id="desk-dark", marks=pytest.mark.long),
-    pytest.param(PHONE, "light", id="phone-light", marks=pytest.mark.long),
-]
 TO_BE_REACHED = """() => {
   const all = "a[href], button, input, select, textarea, summary, [tabindex='0']";
   const seen = (element) => element.checkVisibility({ visibilityProperty: true }) && !element.disabled;
@@ -115,15 +107,6 @@ def watch(browser: Browser, filled: FilledSite) -> Iterator[Any]:
     yield opened
     for context in contexts:
         context.close()
-
-
-def serious_findings(page: Page) -> list[str]:
-    result: dict[str, Any] = Axe().run(page).response
-    return [
-        f"{finding['id']}: {[node['target'] for node in finding['nodes']][:3]}"
-        for finding in result["violations"]
-        if finding["impact"] in {"serious", "critical"}
-    ]
 
 
 def test_every_address_has_its_place_in_the_list_of_pages() -> None:

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser.axe import all_findings
 from tests.browser.gallery_site import PICTURES, GallerySite
+from tests.browser.looks import DESK, LOOKS, PHONE
 from tests.browser.site import Site
 from tests.browser.site_shell import SiteShell
 
-DESK = {"viewport": {"width": 1280, "height": 900}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 OpenAs = Callable[..., Page]
 
 
@@ -57,11 +56,6 @@ def page(open_as: OpenAs, gallery: GallerySite) -> Page:
     opened = open_as("reviewer")
     opened.goto(f"{gallery.address}/images/")
     return opened
-
-
-def findings(page: Page) -> list[str]:
-    result: dict[str, Any] = Axe().run(page).response
-    return [f"{found['id']}: {[node['target'] for node in found['nodes']]}" for found in result["violations"]]
 
 
 def show_all(page: Page) -> None:
@@ -229,14 +223,13 @@ def test_everything_but_the_comfort_works_without_scripts(open_as: OpenAs, galle
     expect(page.locator("#heat").or_(page.get_by_text("The heat map is being made"))).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("device", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(("device", "scheme"), LOOKS)
 def test_axe_finds_nothing(open_as: OpenAs, gallery: GallerySite, device: dict[str, Any], scheme: str) -> None:
     page = open_as("owner", **device, color_scheme=scheme)
     for address in (f"{gallery.address}/images/?reviewed=no", f"{gallery.address}/images/?name=none", gallery.of(7)):
         page.goto(address)
         page.wait_for_load_state("networkidle")
-        assert findings(page) == [], address
+        assert all_findings(page) == [], address
         assert page.evaluate("document.documentElement.scrollWidth") <= device["viewport"]["width"], address
 
 

@@ -10,10 +10,11 @@ from playwright.sync_api import Browser, BrowserContext, Dialog
 
 from tests.browser import pictures
 from tests.browser.hostile_site import WORDS, fill_with_hostile_words
+from tests.browser.looks import DESK
 from tests.browser.page_list import FilledSite
 from tests.browser.site import Site
 from tests.browser.site_shell import SiteShell
-from tests.browser.test_every_page import DESK, Watched
+from tests.browser.test_every_page import Watched
 from tests.browser.upload_page import UploadPage
 
 TRIPWIRE = """

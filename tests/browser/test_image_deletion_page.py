@@ -7,17 +7,14 @@ from typing import Any
 from urllib.parse import urljoin
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser import pictures
+from tests.browser.axe import serious_findings
 from tests.browser.conftest import OpenPage
-
-DESK = {"viewport": {"width": 1280, "height": 900}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+from tests.browser.looks import LOOKS
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("device", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(("device", "scheme"), LOOKS)
 def test_a_picture_is_deleted_by_keyboard_after_one_question(
     open_page: OpenPage, device: dict[str, Any], scheme: str
 ) -> None:
@@ -30,8 +27,7 @@ def test_a_picture_is_deleted_by_keyboard_after_one_question(
     page.goto(urljoin(page.url, f"/images/{identifier}/delete"))
     if folder := os.environ.get("SCREENSHOTS"):
         page.screenshot(path=f"{folder}/deletion-{device['viewport']['width']}-{scheme}.png", full_page=True)
-    findings = Axe().run(page).response["violations"]
-    assert [finding["id"] for finding in findings if finding["impact"] in {"serious", "critical"}] == []
+    assert serious_findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= device["viewport"]["width"]
     button = page.get_by_role("button", name="Delete it everywhere")
     for _ in range(30):

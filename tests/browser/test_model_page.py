@@ -6,26 +6,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser.axe import all_findings
+from tests.browser.looks import DESK, LOOKS, PHONE
 from tests.browser.model_site import ModelSite
 from tests.browser.site import Site
 from tests.browser.site_shell import SiteShell
 
-DESK = {"viewport": {"width": 1280, "height": 900}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
-
 
 @pytest.fixture(scope="module")
-def model_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelSite]:
-    site = Site(tmp_path_factory.mktemp("models"), "--no-worker")
-    try:
-        site.start()
-        with SiteShell(site) as shell:
-            yield ModelSite(site, shell)
-    finally:
-        site.stop()
+def model_site(quiet_site: Site) -> Iterator[ModelSite]:
+    with SiteShell(quiet_site) as shell:
+        yield ModelSite(quiet_site, shell)
 
 
 @pytest.fixture
@@ -47,11 +40,6 @@ def open_context(browser: Browser, model_site: ModelSite) -> Iterator[Any]:
 def page(open_context: Any) -> Page:
     opened: Page = open_context()
     return opened
-
-
-def findings(page: Page) -> list[str]:
-    result: dict[str, Any] = Axe().run(page).response
-    return [f"{found['id']}: {[node['target'] for node in found['nodes']]}" for found in result["violations"]]
 
 
 def follow(page: Page, address: str) -> None:
@@ -183,18 +171,17 @@ def test_everything_but_the_news_works_without_scripts(open_context: Any, model_
     expect(page.locator("#going-live")).to_contain_text("A worker loads v2 and tries it")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("device", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(("device", "scheme"), LOOKS)
 def test_axe_finds_nothing(open_context: Any, model_site: ModelSite, device: dict[str, Any], scheme: str) -> None:
     _, second = model_site.make_versions()
     page = open_context(**device, color_scheme=scheme)
     page.goto(model_site.of(second))
     for summary in page.locator("summary").all():
         summary.click()
-    assert findings(page) == []
+    assert all_findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= device["viewport"]["width"]
     page.goto(f"{model_site.of(second)}cells/0/1/")
-    assert findings(page) == []
+    assert all_findings(page) == []
 
 
 def test_a_wide_confusion_table_scrolls_inside_its_panel(open_context: Any, model_site: ModelSite) -> None:

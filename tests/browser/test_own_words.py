@@ -8,10 +8,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import pictures
+from tests.browser.axe import serious_findings
 from tests.browser.conftest import OpenPage
+from tests.browser.looks import LOOKS
 from tests.browser.site import Site
 from tests.browser.site_shell import SiteShell
-from tests.browser.test_accessibility import DESK, PHONE, serious_findings
 from tests.browser.upload_page import UploadPage
 
 THANKS = "Thank you: a reviewer will look at it."
@@ -111,8 +112,7 @@ def test_what_the_site_refuses_is_said_and_can_be_tried_again(upload_page: Uploa
     expect(card.locator(".question")).to_contain_text(THANKS)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("device", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(("device", "scheme"), LOOKS)
 def test_axe_finds_nothing_serious_in_any_stage(open_page: OpenPage, device: dict[str, Any], scheme: str) -> None:
     upload_page = open_page(**device, color_scheme=scheme)
     upload_page.drop([pictures.small_picture(seed, f"axe-{seed}.png") for seed in (821, 822, 823)])
@@ -120,7 +120,7 @@ def test_axe_finds_nothing_serious_in_any_stage(open_page: OpenPage, device: dic
     upload_page.card("axe-822.png").get_by_role("button", name="Wrong, choose what it is").click()
     upload_page.card("axe-823.png").get_by_role("button", name="Right: axe-823.png").click()
     expect(upload_page.card("axe-823.png")).to_contain_text(THANKS)
-    assert serious_findings(upload_page) == []
+    assert serious_findings(upload_page.page) == []
     boxes = [box.bounding_box() for box in upload_page.page.locator(".question :is(button, select)").all()]
     assert boxes
     assert all(box and box["height"] >= 44 and box["width"] >= 44 for box in boxes)

@@ -6,30 +6,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.browser.axe import serious_findings
+from tests.browser.looks import DESK, LOOKS
 from tests.browser.review_site import ReviewSite
 from tests.browser.site import Site
 from tests.browser.site_shell import SiteShell
-
-DESK = {"viewport": {"width": 1280, "height": 900}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 OpenGrid = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
-def review_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewSite]:
-    """One site for all of these; it has no workers, so answers are what the test says."""
-    running = Site(tmp_path_factory.mktemp("grid-site"), "--no-worker")
-    try:
-        running.start()
-        with SiteShell(running) as shell:
-            yield ReviewSite(running, shell)
-    finally:
-        code = running.stop()
-    assert code == 0, "".join(running.lines)
+def review_site(quiet_site: Site) -> Iterator[ReviewSite]:
+    with SiteShell(quiet_site) as shell:
+        yield ReviewSite(quiet_site, shell)
 
 
 @pytest.fixture
@@ -70,13 +61,13 @@ def test_a_hundred_pictures_get_one_label_by_three_keys(review_site: ReviewSite,
 
 
 def test_arrows_move_space_chooses_and_enter_stores_nothing(review_site: ReviewSite, open_grid: OpenGrid) -> None:
-    review_site.make_queue("arrows", 30)
-    page = open_grid("arrows")
+    review_site.make_queue("grid-arrows", 30)
+    page = open_grid("grid-arrows")
     for key in ("ArrowRight", "Space", "ArrowRight", "Space", "ArrowDown", "Space", "Enter"):
         page.keyboard.press(key)
     expect(page.locator("#grid-count")).to_have_text("3 of 30 chosen")
     assert [boxes(page).nth(place).is_checked() for place in (0, 1)] == [True, True]
-    assert review_site.words("arrows") == []
+    assert review_site.words("grid-arrows") == []
     page.keyboard.press("3")
     expect(page.locator(".messages")).to_contain_text("3 pictures stored as “bird”.")
 
@@ -114,8 +105,7 @@ def test_what_another_reviewer_said_meanwhile_is_named(review_site: ReviewSite, 
     expect(page.locator(".messages")).to_contain_text("bob reviewed this picture as “cat”")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("device", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(("device", "scheme"), LOOKS)
 def test_axe_finds_nothing_serious_and_nothing_is_too_wide(
     review_site: ReviewSite, open_grid: OpenGrid, device: dict[str, Any], scheme: str
 ) -> None:
@@ -123,14 +113,13 @@ def test_axe_finds_nothing_serious_and_nothing_is_too_wide(
     review_site.make_queue(slug, 6)
     page = open_grid(slug, **device, color_scheme=scheme)
     boxes(page).first.check()
-    findings = [found for found in Axe().run(page).response["violations"] if found["impact"] in {"serious", "critical"}]
-    assert findings == []
+    assert serious_findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= device["viewport"]["width"]
 
 
 def test_without_scripts_the_plain_form_does_the_same(review_site: ReviewSite, open_grid: OpenGrid) -> None:
-    review_site.make_queue("plain", 4)
-    page = open_grid("plain", java_script_enabled=False)
+    review_site.make_queue("grid-plain", 4)
+    page = open_grid("grid-plain", java_script_enabled=False)
     boxes(page).nth(1).check()
     boxes(page).nth(2).check()
     page.locator("#labels").get_by_role("button", name="bird").click()

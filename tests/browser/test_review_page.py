@@ -8,15 +8,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Response, expect
+from playwright.sync_api import Browser, Response, expect
 
+from tests.browser.axe import serious_findings
+from tests.browser.looks import DESK, LOOKS, PHONE
 from tests.browser.review_site import ReviewPage, ReviewSite
 from tests.browser.site import Site
 from tests.browser.site_shell import SiteShell
 
-DESK = {"viewport": {"width": 1280, "height": 900}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 WATCH = """() => {
   window.latencies = [];
   let pressed = null;
@@ -32,16 +31,9 @@ OpenReview = Callable[..., ReviewPage]
 
 
 @pytest.fixture(scope="module")
-def review_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewSite]:
-    """One site for all of these; it has no workers, so answers are what the test says."""
-    running = Site(tmp_path_factory.mktemp("review-site"), "--no-worker")
-    try:
-        running.start()
-        with SiteShell(running) as shell:
-            yield ReviewSite(running, shell)
-    finally:
-        code = running.stop()
-    assert code == 0, "".join(running.lines)
+def review_site(quiet_site: Site) -> Iterator[ReviewSite]:
+    with SiteShell(quiet_site) as shell:
+        yield ReviewSite(quiet_site, shell)
 
 
 @pytest.fixture
@@ -58,15 +50,6 @@ def open_review(browser: Browser, review_site: ReviewSite) -> Iterator[OpenRevie
     yield opened
     for context in contexts:
         context.close()
-
-
-def serious_findings(page: Page) -> list[str]:
-    result: dict[str, Any] = Axe().run(page).response
-    return [
-        f"{finding['id']}: {finding['help']} {[node['target'] for node in finding['nodes']]}"
-        for finding in result["violations"]
-        if finding["impact"] in {"serious", "critical"}
-    ]
 
 
 def test_keys_accept_correct_and_skip_and_the_next_picture_comes_by_itself(
@@ -303,8 +286,7 @@ def test_the_next_picture_is_there_at_once(
     page.expect_stored([three[number % 3] for number in range(80)])
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("device", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(("device", "scheme"), LOOKS)
 def test_axe_finds_nothing_serious(
     review_site: ReviewSite, open_review: OpenReview, device: dict[str, Any], scheme: str
 ) -> None:
@@ -339,11 +321,16 @@ def test_on_a_phone_everything_fits_and_can_be_touched(review_site: ReviewSite, 
 def test_without_scripts_one_picture_at_a_time_is_reviewed_by_a_plain_form(
     review_site: ReviewSite, open_review: OpenReview
 ) -> None:
-    review_site.make_queue("plain", 3)
-    page = open_review("plain", java_script_enabled=False)
+    review_site.make_queue("plain-form", 3)
+    page = open_review("plain-form", java_script_enabled=False)
     page.page.get_by_role("button", name="bird").click()
     page.page.get_by_role("button", name="Undo").click()
     page.page.locator("#accept").click()
     page.page.get_by_role("button", name="Skip").click()
     expect(page.page.locator("#review")).to_be_visible()
-    assert review_site.words("plain") == [["correct", "bird"], ["withdraw", None], ["confirm", "cat"], ["skip", None]]
+    assert review_site.words("plain-form") == [
+        ["correct", "bird"],
+        ["withdraw", None],
+        ["confirm", "cat"],
+        ["skip", None],
+    ]

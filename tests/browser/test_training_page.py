@@ -6,30 +6,23 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.axe import serious_findings
+from tests.browser.looks import LOOKS, PHONE
 from tests.browser.site import Site
 from tests.browser.site_shell import SiteShell
 from tests.browser.training_site import TrainingSite
 
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 THIN = "\u00a0"
 
 OpenTrainings = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
-def training_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrainingSite]:
-    """One site for all of these; it has no workers, so runs do what the test says."""
-    running = Site(tmp_path_factory.mktemp("training-site"), "--no-worker")
-    try:
-        running.start()
-        with SiteShell(running) as shell:
-            yield TrainingSite(running, shell)
-    finally:
-        code = running.stop()
-    assert code == 0, "".join(running.lines)
+def training_site(quiet_site: Site) -> Iterator[TrainingSite]:
+    with SiteShell(quiet_site) as shell:
+        yield TrainingSite(quiet_site, shell)
 
 
 @pytest.fixture
@@ -55,15 +48,6 @@ def make_run(site: TrainingSite, slug: str, epochs: int = 0) -> str:
     site.run(f"make_classifier({slug!r}, {slug.capitalize()!r}); run = queue({slug!r}); claim(run.id)")
     site.run(f"epochs(1, {epochs})")
     return str(site.run("answer = str(run.id)"))
-
-
-def serious_findings(page: Page) -> list[str]:
-    result: dict[str, Any] = Axe().run(page).response
-    return [
-        f"{finding['id']}: {finding['help']} {[node['target'] for node in finding['nodes']]}"
-        for finding in result["violations"]
-        if finding["impact"] in {"serious", "critical"}
-    ]
 
 
 def wait_for_socket(page: Page, site: TrainingSite) -> None:
@@ -204,8 +188,7 @@ def test_it_works_without_scripts(training_site: TrainingSite, open_trainings: O
     expect(page.locator("#sentence")).to_have_text("Cancelled before it began.")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("device", [{}, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(("device", "scheme"), LOOKS)
 def test_axe_finds_nothing_serious(
     training_site: TrainingSite, open_trainings: OpenTrainings, device: dict[str, Any], scheme: str
 ) -> None:

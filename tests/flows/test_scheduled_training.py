@@ -50,7 +50,7 @@ def beats(tmp_path: Path) -> Iterator[Stack]:
     stack = Stack(tmp_path / "var", environment={"TRAINING_SCHEDULE_SECONDS": "1"})
     try:
         stack.start_redis()
-        stack.manage("migrate", "-v0")
+        stack.migrate()
         stack.query(MAKE_DUE)
         for name in ("default-1", "default-2"):
             options = ["-Q", "default", "-P", "threads", "-c", "4", "-B", "-s", str(tmp_path / name), "-n", f"{name}@x"]

@@ -65,7 +65,7 @@ def trainers(tmp_path: Path) -> Iterator[TrainStack]:
     (tmp_path / "tiny.yaml").write_text(CONFIGURATION, encoding="utf-8")
     try:
         stack.start_redis()
-        stack.manage("migrate", "-v0")
+        stack.migrate()
         stack.manage("import_images", "halves", str(write_halves(tmp_path / "halves", train=400, test=60)))
         yield TrainStack(stack, tmp_path)
     finally:
