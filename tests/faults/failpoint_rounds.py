@@ -170,6 +170,8 @@ def stop_gateway(site: FailpointSite, history: History, point: str, action: str)
 
     folder = site.folder / f"nats-{action.replace(':', '-')}"
     folder.mkdir()
+    for name in ("doomed", "gateway"):  # what an earlier round wrote says nothing about this one
+        (site.stack.folder / f"{name}.out").unlink(missing_ok=True)
     requests = {f"{action}-{number}": png_bytes(next(site.seeds)) for number in range(20)}
     with NatsServer(folder) as server:
         gateways = Gateways(site.stack, server)

@@ -17,10 +17,15 @@ pytestmark = [pytest.mark.processes, pytest.mark.faults, pytest.mark.long, pytes
 
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 CLOCKS = {"an hour ahead": ["+1h"], "an hour behind": ["-1h"], "steps": ["+262", "-262", "+0", "-262", "+262"]}
-LEASE_SECONDS = 3.0
+LEASE_SECONDS = 6.0
+BATCH_SECONDS = 1.5
 FEW = 3
-# Each batch takes two thirds of a lease, so that a lease read by a wrong clock would be over, or last for an hour.
-BUSY = {"STUB_BATCH": "8", "STUB_BATCH_SECONDS": "1.2", "PREDICTION_BATCH_SECONDS": "2.5"}
+BUSY = {
+    "STUB_BATCH": "8",
+    "STUB_BATCH_SECONDS": str(BATCH_SECONDS),
+    "PREDICTION_LEASE_SECONDS": str(LEASE_SECONDS),
+    "PREDICTION_BATCH_SECONDS": "5",
+}
 CLAIMS = "from classifier.models import Prediction as P; result = list(P.objects.values_list('claim', 'failures'))"
 HELD = """
 from django.db.models.functions import Now
@@ -71,12 +76,13 @@ def test_t10_a_worker_with_a_wrong_clock_steals_no_lease_and_keeps_none_too_long
 ) -> None:
     clock = tmp_path / "clock"
     start_worker_out_of_time(stack, "wrong", clock, offsets[0])
+    await_alive(stack, "wrong")
     upload(stack, history, range(80))
     for offset in offsets:
         await_held(stack, "wrong")
         clock.write_text(offset)
-    leases = {row[1] for row in stack.query(HELD)}
-    assert all(0 < seconds <= LEASE_SECONDS for seconds in leases), leases
+        leases = [row[1] for row in stack.query(HELD)]
+        assert all(0 < seconds <= LEASE_SECONDS for seconds in leases), leases
     history.await_quiet(120)
     assert {tuple(row) for row in stack.query(CLAIMS)} == {(1, 0)}  # nobody took what another one held
     hand_over(stack, history, "wrong", "worker")
@@ -96,5 +102,5 @@ def hand_over(stack: Stack, history: History, victim: str, heir: str) -> None:
     stack.kill(victim)
     stack.signal(heir, signal.SIGCONT)
     took = history.await_quiet(60)
-    assert took <= 2 * LEASE_SECONDS + FEW * float(BUSY["STUB_BATCH_SECONDS"])
+    assert took <= 2 * LEASE_SECONDS + FEW * BATCH_SECONDS
     assert max(row[0] for row in stack.query(CLAIMS)) == 2

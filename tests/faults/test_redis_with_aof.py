@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,11 +48,11 @@ def test_t5_a_redis_that_remembers_its_rings_makes_no_result_twice(stack: Stack,
     with stack.client() as client:
         seed = 0
         for _ in range(ROUNDS):
-            stack.kill("worker")  # so that rings stay in the log
+            stack.signal("worker", signal.SIGSTOP)  # so that rings stay in the log, taken and not yet acknowledged
             stack.query(RING)
             seed = send_for(history, client, seed, 1.5)  # the log is on the disk
             stack.kill("redis")
-            stack.start_worker()
+            stack.signal("worker", signal.SIGCONT)
             seed = send_for(history, client, seed, DOWN_SECONDS)
             stack.start_redis()
             history.rounds += 1
