@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from http import HTTPStatus
+from typing import Any
 
 from classifier.errors import WhatsitError
 from webapp.asgi_types import Receive, Scope, Send, receive_until_disconnect
 from webapp.http_bodies import BodyReader, ClientLeftError, RequestRefusedError, has_body
+from webapp.refused_callers import Refusal, RefusedCallers
 from webapp.request_threads import RequestThreads, WaitedTooLongError, run_with_fresh_connections
 from webapp.result_waiter import ResultWaiter, WaitHolder
 from webapp.streamed_answers import AnswerStream
-from webapp.wsgi_calls import WsgiApplication, WsgiCall, render_error
+from webapp.wsgi_calls import Headers, WsgiApplication, WsgiCall, render_error
 from webapp.wsgi_environ import attach_body, build_environ
 
 logger = logging.getLogger(__name__)
 
 WAIT_KEY = "whatsit.wait"
+MOST_PAUSING = 500
+"""So many repeats of refused callers are held at a time; further ones are answered at once."""
 
 
 class HttpBridge:
@@ -36,10 +41,12 @@ class HttpBridge:
         waiter: ResultWaiter | None = None,
         max_waiting: int = 2000,
         max_wait_seconds: float = 30.0,
+        repeat_pause_seconds: float = 1.0,
     ) -> None:
         """`body_seconds` also bounds how long a client may take none of a streamed answer.
 
         `max_waiting` requests may queue for a thread, each for `max_wait_seconds`; others are told to come back.
+        Who was refused for sending too much and sends on gets the same answer after `repeat_pause_seconds`.
         """
         self._application = wsgi_application
         self._body_seconds = body_seconds
@@ -47,6 +54,9 @@ class HttpBridge:
         self._body_max_bytes = body_max_bytes
         self._waiter = waiter
         self._max_wait_seconds = max_wait_seconds
+        self._refused = RefusedCallers()
+        self._repeat_pause_seconds = repeat_pause_seconds
+        self._pausing = 0
         self._threads = RequestThreads(threads, max_waiting=max_waiting)
 
     def close(self) -> None:
@@ -58,6 +68,9 @@ class HttpBridge:
         if scope["type"] != "http":
             raise ValueError(f"The HTTP bridge takes http scopes only, not {scope['type']}.")
         environ = build_environ(scope)
+        if told := self._refused.find(environ):
+            await self._refuse_again(told, environ, receive, send)
+            return
         try:
             self._require_room(droppable_bytes=self._body_max_bytes if has_body(environ) else 0)
             body, size = await self._bodies.read(environ, receive)
@@ -70,6 +83,7 @@ class HttpBridge:
         except RequestRefusedError as refusal:
             await self._refuse(refusal, receive, send)
             return
+        self._refused.note(environ, call.status, call.headers, call.body)
         if call.parts is not None:
             await self._stream(call, receive, send)
         elif holder.render is None or await self._wait(holder, call, receive):
@@ -92,13 +106,29 @@ class HttpBridge:
             raise
 
     async def _refuse(self, refusal: RequestRefusedError, receive: Receive, send: Send) -> None:
-        """Answer at once, then read on for a while before the connection closes, so that the answer gets through."""
         status, headers, body = render_error(refusal.error)
         headers.append((b"connection", b"close"))
+        await self._answer_early((status, headers, body), refusal.droppable_bytes, receive, send)
+
+    async def _refuse_again(self, refusal: Refusal, environ: dict[str, Any], receive: Receive, send: Send) -> None:
+        if self._pausing < MOST_PAUSING:
+            self._pausing += 1
+            try:
+                await asyncio.sleep(self._repeat_pause_seconds)
+            finally:
+                self._pausing -= 1
+        answer = (HTTPStatus.TOO_MANY_REQUESTS, refusal.headers_now(), refusal.body)
+        await self._answer_early(answer, self._body_max_bytes if has_body(environ) else 0, receive, send)
+
+    async def _answer_early(
+        self, answer: tuple[int, Headers, bytes], droppable_bytes: int, receive: Receive, send: Send
+    ) -> None:
+        """Answer, then read on for a while before the connection closes, so that the answer gets through."""
+        status, headers, body = answer
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": True})
-        if refusal.droppable_bytes > 0:
-            await self._bodies.drop(receive, refusal.droppable_bytes)
+        if droppable_bytes > 0:
+            await self._bodies.drop(receive, droppable_bytes)
         await send({"type": "http.response.body", "body": b""})
 
     async def _stream(self, call: WsgiCall, receive: Receive, send: Send) -> None:
