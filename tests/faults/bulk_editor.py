@@ -27,8 +27,7 @@ class BulkEditor(threading.Thread):
         super().__init__(daemon=True)
         stack.query(ADMINISTRATOR)
         self.statuses: list[int] = []
-        # The token of a form that is never rendered here: this stack has no page's files.
-        self._client = stack.client(cookies={"csrftoken": _TOKEN}, headers={"X-CSRFToken": _TOKEN})
+        self._client = stack.client()
         self._ended = threading.Event()
 
     def finish(self) -> None:
@@ -38,7 +37,10 @@ class BulkEditor(threading.Thread):
         self._client.close()
 
     def run(self) -> None:
-        self._client.post("/login/", data={"username": "bulk", "password": PASSWORD})
+        # The token of a form that is never rendered here: this stack has no page's files.
+        forged = {"Cookie": f"csrftoken={_TOKEN}", "X-CSRFToken": _TOKEN}
+        self._client.post("/login/", data={"username": "bulk", "password": PASSWORD}, headers=forged)
+        self._client.headers["X-CSRFToken"] = self._client.cookies["csrftoken"]
         for label in itertools.cycle(LABELS):
             if self._ended.wait(0.5):
                 return

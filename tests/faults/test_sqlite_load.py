@@ -8,8 +8,10 @@ import os
 import random
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -54,18 +56,45 @@ def integrity(stack: Stack) -> str:
         return str(database.execute("PRAGMA integrity_check").fetchone()[0])
 
 
+class WriteProbe(threading.Thread):
+    """One more writer, twenty times a second: how long does a write take, waiting for its turn included?"""
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__(daemon=True)
+        self.seconds: list[float] = []
+        self._file = stack.folder / "db.sqlite3"
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        with sqlite3.connect(self._file, timeout=20, isolation_level=None) as database:
+            while not self._ended.wait(0.05):
+                started = time.monotonic()
+                database.execute("BEGIN IMMEDIATE")
+                database.execute("UPDATE classifier_classifier SET name = name")
+                database.execute("COMMIT")
+                self.seconds.append(time.monotonic() - started)
+
+    def finish(self) -> None:
+        self._ended.set()
+        self.join(60)
+
+
 @pytest.mark.parametrize("stack", [EIGHT_THREADS], indirect=True)
 def test_t16_everybody_writing_at_once_meets_no_locked_database(
     stack: Stack, history: History, record_property: Callable[[str, object], None]
 ) -> None:
-    editor = BulkEditor(stack)
-    editor.start()
+    others = BulkEditor(stack), WriteProbe(stack)
+    for other in others:
+        other.start()
     replies = send_for(stack, SECONDS)
-    editor.finish()
+    for other in others:
+        other.finish()
+    editor, probe = others
     write_down(history, replies)
-    found = {
+    found: dict[str, Any] = {
         "answers": dict(Counter(reply.status for reply in replies)),
-        "p99": round(percentile((reply.seconds for reply in replies), 0.99), 3),
+        "upload_p99": round(percentile((reply.seconds for reply in replies), 0.99), 3),
+        "write_p99": round(percentile(probe.seconds, 0.99), 3),
         "edits": dict(Counter(editor.statuses)),
         "reviews": stack.query(REVIEWS),
     }
@@ -76,7 +105,7 @@ def test_t16_everybody_writing_at_once_meets_no_locked_database(
     assert found["answers"].keys() == {201}, found
     assert found["edits"].keys() == {302}, found
     assert found["reviews"] > 0
-    assert found["p99"] <= WRITE_SECONDS, found
+    assert found["write_p99"] <= WRITE_SECONDS, found
     assert integrity(stack) == "ok"
 
 
