@@ -7,12 +7,18 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import OperationalError
 from django.test import Client
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from classifier.live_layer import LOST, MISSED
 from classifier.live_updates import EVERYBODY
+from classifier.models import Classifier
+from classifier.owners import Owner
+from tests.row_makers import upload
 from tests.webapp.socket_calls import OWN_ORIGIN, Socket, cookie_of, push, refusal, session_of, talk
 from webapp.consumers import RIGHTS_CHANGED, TRY_LATER
 
@@ -54,6 +60,44 @@ def test_a_socket_that_breaks_off_leaves_nothing_running(monkeypatch: pytest.Mon
     during, after = async_to_sync(break_off)()
     assert any("_watch_rights" in task for task in during)
     assert not any("_watch_rights" in task for task in after)
+
+
+def test_a_socket_that_breaks_off_is_in_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webapp.consumers.ResultsConsumer.live_events", lose_redis)
+
+    async def break_off() -> dict[str, Any]:
+        socket = Socket(cookie=cookie_of("me"), query="", origin=OWN_ORIGIN)
+        await socket.open()
+        await socket.read()
+        assert EVERYBODY in get_channel_layer().groups
+        await push(EVERYBODY)
+        with pytest.raises(RedisConnectionError):
+            await socket.leave()
+        groups: dict[str, Any] = get_channel_layer().groups
+        return groups
+
+    assert async_to_sync(break_off)() == {}
+
+
+def test_a_socket_whose_messages_were_lost_sends_a_fresh_snapshot(pets: Classifier) -> None:
+    async def miss(socket: Socket) -> Any:
+        before = await socket.read()
+        await database_sync_to_async(upload)(1, owner=Owner("visitor", "me"))
+        await get_channel_layer().group_send(EVERYBODY, MISSED)
+        return before, await socket.read()
+
+    before, after = talk(miss, cookie=cookie_of("me"))
+    assert before["items"] == []
+    assert (after["type"], len(after["items"])) == ("snapshot", 1)
+
+
+def test_a_socket_that_hears_nothing_for_longer_ends_and_may_be_tried_later() -> None:
+    async def lose(socket: Socket) -> int:
+        await socket.read()
+        await get_channel_layer().group_send(EVERYBODY, LOST)
+        return await socket.wait_for_close()
+
+    assert talk(lose, cookie=cookie_of("me")) == TRY_LATER
 
 
 @pytest.mark.parametrize("trouble", [lose_redis, hang])
