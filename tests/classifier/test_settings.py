@@ -116,3 +116,39 @@ def test_postgresql_is_reached_through_a_pool_with_health_checks(tmp_path: Path)
 def test_the_pool_of_connections_grows_with_the_request_threads(tmp_path: Path) -> None:
     found = read(tmp_path, "DATABASES", DATABASE_URL="postgres://me@db/whatsit", HTTP_THREADS="4")
     assert found["DATABASES"]["default"]["OPTIONS"]["pool"]["max_size"] == 12
+
+
+def test_asvs_v13_4_2_the_deployment_check_finds_nothing_in_production(tmp_path: Path) -> None:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    secret = "".join(chr(33 + number) for number in range(60))
+    strict = {**kept, **PRODUCTION, "SECRET_KEY": secret, "WHATSIT_VAR": str(tmp_path)}
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    done = subprocess.run(command, cwd=ROOT, env=strict, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "0 silenced" in done.stdout
+
+
+def test_asvs_v3_3_1_cookies_and_headers_of_production(tmp_path: Path) -> None:
+    """Cookies over https alone, for this site alone; https for a year, for everything below the name."""
+    names = ("SESSION_COOKIE_HTTPONLY", "SESSION_COOKIE_SAMESITE", "CSRF_COOKIE_SECURE", "SECURE_HSTS_SECONDS")
+    more = ("SECURE_HSTS_INCLUDE_SUBDOMAINS", "SECURE_CONTENT_TYPE_NOSNIFF", "SECURE_REFERRER_POLICY", "DEBUG")
+    assert list(read(tmp_path, *names, *more, **PRODUCTION).values()) == [
+        *(True, "Lax", True, 31_536_000),
+        *(True, True, "same-origin", False),
+    ]
+
+
+def test_asvs_v13_3_1_every_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    secrets = {
+        "SECRET_KEY": "k" * 50,
+        "DATABASE_URL": "postgres://me:hunter2@db/whatsit",
+        "REDIS_URL": "redis://:hunter2@redis:6379",
+        "GATEWAY_NATS_URL": "nats://me:hunter2@nats:4222",
+    }
+    files = {f"{name}_FILE": str(tmp_path / name) for name in secrets}
+    for name, value in secrets.items():
+        (tmp_path / name).write_text(f"{value}\n")
+    strict = {name: value for name, value in PRODUCTION.items() if name != "SECRET_KEY"}
+    found = read(tmp_path, "SECRET_KEY", "DATABASES", "REDIS_URL", "GATEWAY_NATS_URL", **strict, **files)
+    assert found["DATABASES"]["default"]["PASSWORD"] == "hunter2"
+    assert [found[name] for name in secrets if name in found] == [secrets[name] for name in secrets if name in found]
