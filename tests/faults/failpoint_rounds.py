@@ -208,8 +208,8 @@ ROUNDS: dict[str, Round] = {
     "after-rewrite-switched": stop_deleting_worker,
     "deletion-before-done": stop_deleting_worker,
     "after-dataset-stored": stop_import,
-    "after-answers-published": stop_gateway,
 }
 PROMOTION_POINTS = ["after-promotion-claim", "during-model-load", "before-promote-commit"]
 """On a stack of their own: images are answered again there."""
-ROUNDS |= dict.fromkeys(PROMOTION_POINTS, stop_promotion)
+GATEWAY_POINTS = ["after-answers-published"]
+ROUNDS |= dict.fromkeys(PROMOTION_POINTS, stop_promotion) | dict.fromkeys(GATEWAY_POINTS, stop_gateway)

@@ -8,14 +8,14 @@ import pytest
 
 from tests.broker_servers.nats_server import BINARY, MISSING
 from tests.dataset_makers import write_folders
-from tests.faults.failpoint_rounds import PROMOTION_POINTS, ROUNDS
+from tests.faults.failpoint_rounds import GATEWAY_POINTS, PROMOTION_POINTS, ROUNDS
 from tests.faults.failpoint_site import ACTIONS, TIMES, FailpointSite, points_in_sources
 from tests.faults.history import History
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.processes, pytest.mark.faults, pytest.mark.long]
 
-POINTS = [point for point in points_in_sources() if point not in PROMOTION_POINTS]
+POINTS = [point for point in points_in_sources() if point not in {*PROMOTION_POINTS, *GATEWAY_POINTS}]
 all_actions = pytest.mark.parametrize("action", ACTIONS.values(), ids=ACTIONS)
 
 
@@ -46,8 +46,6 @@ def promoting_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Failpoi
 def test_t1_t11_a_part_killed_broken_or_paused_at_any_point_loses_and_doubles_nothing(
     site: FailpointSite, history: History, point: str, action: str
 ) -> None:
-    if point == "after-answers-published" and BINARY is None:
-        pytest.skip(MISSING)
     ROUNDS[point](site, history, point, action)
     history.check()
 
@@ -58,3 +56,13 @@ def test_t35_a_worker_killed_broken_or_paused_while_it_promotes_leaves_one_versi
     promoting_site: FailpointSite, point: str, action: str
 ) -> None:
     ROUNDS[point](promoting_site, History(promoting_site.stack), point, action)
+
+
+@all_actions
+@pytest.mark.skipif(BINARY is None, reason=MISSING)
+@pytest.mark.parametrize("point", GATEWAY_POINTS)
+def test_t11_a_gateway_killed_broken_or_paused_answers_every_request_and_repeats_alike(
+    site: FailpointSite, history: History, point: str, action: str
+) -> None:
+    ROUNDS[point](site, history, point, action)
+    history.check()
