@@ -19,6 +19,7 @@ from tasks.schedule import BEAT_SCHEDULE
 app = Celery("whatsit")
 app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,
+    broker_transport="tasks.redis_transport:Transport",
     include=[
         "tasks.prediction",
         "tasks.promoting",
