@@ -21,7 +21,7 @@ WORKERS := -n auto --maxprocesses 4 --dist loadfile
 TOO_LATE := ^(AssertionError: not within [0-9.]+ s: |TimeoutError|TimeoutExpired|ReadTimeout|ConnectTimeout|ConnectError)
 STARTERS := -n 3 --dist loadfile --reruns 1 --only-rerun '$(TOO_LATE)' --rerun-show-tracebacks
 
-.PHONY: help run test all format format-check lint types test-postgres test-faults soak fuzz bench bench-learning audit requirements
+.PHONY: help run test all format format-check lint types test-postgres test-faults soak fuzz bench bench-learning audit requirements resolve-gpu
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
@@ -100,6 +100,14 @@ requirements: $(READY_TO_TEST) ## pin the input lists of requirements/ again
 	$(COMPILE) requirements/base.in -c requirements-dev.txt -o requirements.txt
 	for name in $(FOLLOWERS); do \
 		$(COMPILE) requirements/$$name.in -c requirements-dev.txt -o requirements-$$name.txt || exit 1; \
+	done
+
+# Nothing is downloaded. Whether TensorFlow then finds a GPU, only a machine with one can tell.
+resolve-gpu: $(READY_TO_TEST) ## would requirements-gpu.txt install on a Linux machine with a GPU?
+	$(PYTHON) -m pip install -q --disable-pip-version-check uv
+	for version in 3.11 3.12; do \
+		$(PYTHON) -m uv pip install -q --dry-run --require-hashes --python-platform x86_64-unknown-linux-gnu \
+			--python-version $$version --target $(VENV)/gpu -r requirements-gpu.txt -r requirements-storage.txt || exit 1; \
 	done
 
 # The installed lists, each marked by a stamp that is older than a changed list.
