@@ -38,10 +38,9 @@ def frame(opcode: int, payload: bytes) -> bytes:
 class Page(asyncio.Protocol):
     """One visitor's page."""
 
-    def __init__(self, crowd: SocketCrowd, cookie: str, *, reads: bool) -> None:
+    def __init__(self, crowd: SocketCrowd, cookie: str) -> None:
         self.crowd = crowd
         self.cookie = cookie
-        self.reads = reads
         self.transport: asyncio.Transport | None = None
         self.data = b""
         self.is_upgraded = False
@@ -50,7 +49,6 @@ class Page(asyncio.Protocol):
         self.attempts = 0  # in a row without five steady seconds
         self.least = LEAST_SECONDS + random.random() * LEAST_SPREAD
         self.most = MOST_SECONDS + random.random() * MOST_SPREAD
-        self.ended = asyncio.Event()
         self.images: dict[str, tuple[int, str]] = {}
         self.snapshots = 0
 
@@ -61,7 +59,7 @@ class Page(asyncio.Protocol):
                 await asyncio.sleep(min(self.most, self.least * GROWTH ** (self.attempts - 1)))
             self.attempts += 1
             await self._live_once()
-            if not self.reads:
+            if self.crowd.is_numb:
                 return
             if self.opened_at and time.monotonic() - self.opened_at > STEADY_SECONDS:
                 self.attempts = 1
@@ -71,7 +69,7 @@ class Page(asyncio.Protocol):
         self.ended = asyncio.Event()
         end = socket.socket()
         end.setblocking(False)
-        if not self.reads:  # takes next to nothing before the sender must wait
+        if self.crowd.is_narrow:  # takes next to nothing before the sender must wait
             end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         try:
             loop = asyncio.get_running_loop()
@@ -147,11 +145,9 @@ class Page(asyncio.Protocol):
             self.is_open = True
             for item in message["items"]:
                 self._take(item)
-            if not self.reads:
-                assert self.transport is not None
-                self.transport.pause_reading()
         elif message["type"] == "prediction":
-            self.crowd.note("prediction", read_moment(message["item"]["prediction"]["done_at"]))
+            done_at = datetime.fromisoformat(message["item"]["prediction"]["done_at"])
+            self.crowd.note("prediction", done_at.timestamp())
             self._take(message["item"])
         else:
             self.crowd.note(message["type"], message["sent_at"])
@@ -166,10 +162,6 @@ class Page(asyncio.Protocol):
             self.transport.write(frame(TEXT, b'{"type": "refresh"}'))
 
 
-def read_moment(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
-
-
 class SocketCrowd:
     """All pages, and the orders."""
 
@@ -178,7 +170,7 @@ class SocketCrowd:
         self.host_port = host_port
         self.pages: list[Page] = []
         self.tasks: set[asyncio.Task[None]] = set()
-        self.is_closing = False
+        self.is_closing = self.is_narrow = self.is_numb = False
         self.refusals = self.timeouts = self.losses = 0
         self.codes: dict[str, int] = defaultdict(int)
         self.seconds: dict[str, list[float]] = defaultdict(list)
@@ -190,7 +182,7 @@ class SocketCrowd:
         """Pages that open one after the other, `at_once` at a time; ends when each has its snapshot."""
         started = time.monotonic()
         turns = asyncio.Semaphore(at_once)
-        fresh = [Page(self, cookie, reads=reads) for cookie in cookies]
+        fresh = [Page(self, cookie) for cookie in cookies]
         self.pages += fresh
 
         async def enter(page: Page) -> None:
@@ -202,6 +194,17 @@ class SocketCrowd:
 
         await asyncio.gather(*map(enter, fresh))
         return {"seconds": time.monotonic() - started}
+
+    async def narrow(self) -> None:
+        """Pages that open from now on have room for little that they have not read."""
+        self.is_narrow = True
+
+    async def stop_reading(self) -> None:
+        """All pages take nothing any more, and whoever is cut off stays away."""
+        self.is_numb = True
+        for page in self.pages:
+            assert page.transport is not None
+            page.transport.pause_reading()
 
     async def look(self) -> dict[str, Any]:
         """How things stand."""

@@ -45,11 +45,14 @@ def test_t23_readers_that_take_nothing_are_closed_and_cost_the_others_nothing(
         crowd(site, port=proxy.port) as cut_off,
     ):
         pages.ask("open", cookies=cookies[:EACH], at_once=20)
-        usual = p95_while_telling(site, pages, 15)
-        few, usual_megabytes = site.sockets(), resident_megabytes(site.processes["web"].pid)
-        silent.ask("open", cookies=cookies[EACH : 2 * EACH], at_once=20, reads=False)
+        few = site.sockets()
+        silent.ask("narrow")
+        silent.ask("open", cookies=cookies[EACH : 2 * EACH], at_once=20)
         cut_off.ask("open", cookies=cookies[2 * EACH :], at_once=20)
         assert site.sockets() == few + 2 * EACH
+        usual = p95_while_telling(site, pages, 15)
+        usual_megabytes = resident_megabytes(site.processes["web"].pid)
+        silent.ask("stop_reading")
         proxy.meet(Fault(mute=True))
         found: list[float] = []
         telling = threading.Thread(target=lambda: found.append(p95_while_telling(site, pages, MINUTES * 60)))
