@@ -113,6 +113,7 @@ class DrainThread(QueueThread):
     def _work_on(self, work: Work, held: HeldModel) -> int:
         """Claim, predict, announce; returns how many were claimed."""
         claim = claim_batch(work=work, worker=self.worker, limit=held.batch_size)
+        counters.add("predictions.failed", len(claim.given_up))
         if claim.items:
             self._in_hand = claim.items
             # Fires even while TensorFlow holds the GIL; the supervisor then starts a fresh process.

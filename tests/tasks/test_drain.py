@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 
 from classifier.model_registry import promote
 from classifier.models import Classifier, Image, ModelVersion, Prediction, WorkerHeartbeat
 from classifier.prediction_requests import request_prediction
+from tasks.counters import Counters
 from tasks.drain import DrainThread
 from tasks.loaded_models import LoadedModels, ModelUnavailable
 from tests.row_makers import upload
@@ -56,6 +59,21 @@ def test_it_answers_all_that_waits(drain: DrainThread, first_version: UUID) -> N
     drain._drain()
     assert [answered_by(image) for image in images] == [first_version] * 3
     assert drain.images_done == 3
+
+
+def test_a_picture_given_up_at_its_claim_counts_as_failed(
+    drain: DrainThread, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """Nobody else counts what kills its worker each time: the alarm on failed predictions must hear of it."""
+    image = upload(1).images[0]
+    lapsed = timezone.now() - timedelta(minutes=1)
+    Prediction.objects.filter(image=image).update(
+        state="claimed", lease_until=lapsed, failures=settings.PREDICTION_MAX_FAILURES - 1
+    )
+    monkeypatch.setattr("tasks.drain.counters", counted := Counters())
+    drain._drain()
+    assert Prediction.objects.get(image=image).state == "failed"
+    assert counted.snapshot()["predictions.failed"] == 1
 
 
 def test_rows_in_hand_when_the_database_went_away_are_given_back_without_blame(
