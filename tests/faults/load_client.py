@@ -116,8 +116,8 @@ async def send_steadily(port: int, requests: Iterator[bytes], *, per_second: flo
     """Open loop: one after the other at this rate, whether or not the earlier ones were answered."""
     started = time.monotonic()
     running: list[asyncio.Task[Reply]] = []
-    while (due := len(running) / per_second) < seconds:
-        await asyncio.sleep(max(0.0, started + due - time.monotonic()))
+    while time.monotonic() - started < seconds:
+        await asyncio.sleep(max(0.0, started + len(running) / per_second - time.monotonic()))
         running.append(asyncio.create_task(send_request(port, next(requests))))
     return list(await asyncio.gather(*running))
 
