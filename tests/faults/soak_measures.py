@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Sequence
@@ -23,7 +24,10 @@ Sample = dict[str, float]
 
 
 class Sampler(threading.Thread):
-    """Takes a sample every few seconds until it is told to stop. What cannot be asked just now is left out."""
+    """Takes a sample every few seconds until it is told to stop, and writes each into the stack's `samples.jsonl`.
+
+    What cannot be asked just now is left out.
+    """
 
     def __init__(self, stack: Stack, *, pause_seconds: float) -> None:
         super().__init__(name="sampler", daemon=True)
@@ -33,8 +37,10 @@ class Sampler(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        while not self._stopping.wait(self._pause_seconds):
-            self.samples.append((time.monotonic(), take_sample(self._stack)))
+        with (self._stack.folder / "samples.jsonl").open("w", encoding="utf-8", buffering=1) as file:
+            while not self._stopping.wait(self._pause_seconds):
+                self.samples.append((time.monotonic(), take_sample(self._stack)))
+                file.write(json.dumps(self.samples[-1]) + "\n")
 
     def finish(self) -> None:
         self._stopping.set()
