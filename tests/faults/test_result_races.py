@@ -96,7 +96,7 @@ def image_id(pets: Classifier, settings: Any) -> UUID:
     return upload(1, owner=ME).images[0].id
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(2000, marks=[pytest.mark.long, pytest.mark.timeout(1200)])])
+@pytest.mark.parametrize("rounds", [1, pytest.param(4000, marks=[pytest.mark.long, pytest.mark.timeout(1200)])])
 def test_t22_a_result_that_comes_while_a_socket_opens_is_shown(image_id: UUID, rounds: int) -> None:
     wrong = []
     for number in range(max(rounds, len(ORDERS))):
