@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from tests.faults.alarms import metric, progress
 from tests.faults.history import History
 from tests.faults.version_changes import (
     ANSWERS,
@@ -86,6 +87,8 @@ default_storage.save(key, ContentFile(b'7'))
         "from classifier.models import WorkerHeartbeat; result = WorkerHeartbeat.objects.filter(alarm__gt='').count()"
     )
     await_that(lambda: stack.query(alarm) == 1, 60, "the worker raises an alarm")
+    assert "cannot be loaded" in progress(stack)[1]["alarms"][0]
+    assert metric(stack, "whatsit_skewed_workers") == 1
     with stack.client() as client:
         for seed in range(20):
             assert history.send(client, seed) == 201

@@ -10,6 +10,7 @@ import httpx
 import pytest
 import websockets
 
+from tests.faults.alarms import metric
 from tests.faults.history import History
 from tests.row_makers import png_bytes
 from tests.stack import Stack, promised
@@ -51,6 +52,7 @@ def test_t4_uploads_and_answers_go_on_without_redis(stack: Stack, history: Histo
     history.check()
     assert p95(stack.query(LATENCIES)) <= promised(1.5)
     assert set(history.outcomes) == {201}
+    assert metric(stack, "whatsit_doorbell_failures_total") > 0
 
 
 def test_t4_pushes_resume_after_redis_returns(stack: Stack) -> None:
