@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from tests.faults.alarms import progress
 from tests.faults.fault_proxy import Fault, FaultProxy
 from tests.faults.history import ORPHANS, History
 from tests.postgres_server import PostgresMissing, PostgresServer, run_server
@@ -102,6 +103,7 @@ def test_t14_without_its_database_the_site_says_so_in_time_and_recovers(
         mend = breaking(parts.server)
         try:
             refuse_until(client, seeds, seconds)
+            assert progress(parts.stack) == (503, {"status": "database not reachable"})
         finally:
             mend()
         healthy = lambda: history.send(client, next(seeds)) == 201  # noqa: E731 - awaited at once
