@@ -84,12 +84,16 @@ class EmbeddedStack:
         )
 
     def await_ready(self) -> None:
-        """Until everything runs. Ends the wait at once when `up` ended instead."""
-        await_value(
-            lambda: self.process.poll() is not None or any("is ready after" in line for line in self.said) or None,
-            START_SECONDS,
-            "ready",
-        )
+        """Until everything runs. Ends the wait at once when `up` ended instead; ends `up` when it takes too long."""
+        try:
+            await_value(
+                lambda: self.process.poll() is not None or any("is ready after" in line for line in self.said) or None,
+                START_SECONDS,
+                "ready",
+            )
+        except AssertionError as problem:
+            self.end()
+            raise AssertionError(f"{problem}\n{self.text}") from None
         assert self.process.poll() is None, self.text
 
     @property

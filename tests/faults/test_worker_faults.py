@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import signal
 import time
+from collections.abc import Sequence
 
 import pytest
 from PIL import Image
@@ -41,8 +42,17 @@ def upload_many(stack: Stack, history: History, seeds: range) -> None:
             assert history.send(client, seed) == 201
 
 
-def test_t1_a_worker_killed_at_any_point_loses_and_doubles_nothing(stack: Stack, history: History) -> None:
-    for number, point in enumerate(WORKER_POINTS):
+@pytest.mark.parametrize(
+    "points",
+    [
+        pytest.param(("after-infer", "after-result-commit"), id="the two worst"),
+        pytest.param(WORKER_POINTS, id="all", marks=pytest.mark.long),
+    ],
+)
+def test_t1_a_worker_killed_at_any_point_loses_and_doubles_nothing(
+    stack: Stack, history: History, points: Sequence[str]
+) -> None:
+    for number, point in enumerate(points):
         stack.kill("worker")
         upload_many(stack, history, range(number * 16, number * 16 + 16))
         stack.start_worker(FAILPOINTS=f"{point}=exit")
@@ -124,7 +134,7 @@ def restart_when_dead(stack: Stack) -> int:
     return 1
 
 
-@pytest.mark.parametrize("action", ["kill", "hang"])
+@pytest.mark.parametrize("action", ["kill", pytest.param("hang", marks=pytest.mark.long)])
 def test_t31_t32_a_poison_image_fails_alone(stack: Stack, history: History, action: str) -> None:
     trap = next(seed for seed in range(1000) if first_value(seed) == 7)
     healthy = [seed for seed in range(1000, 1200) if first_value(seed) != 7][:15]

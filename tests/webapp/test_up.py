@@ -18,6 +18,7 @@ import redis
 
 from tests.embedded_stack import ROOT, EmbeddedStack, await_value, command_line
 from tests.free_ports import free_port
+from tests.migrated_database import put_migrated_database
 
 pytestmark = [
     pytest.mark.processes,
@@ -28,7 +29,7 @@ WEB, GPU, REDIS = "uvicorn webapp.asgi", "worker -Q gpu", "redis-server 127.0.0.
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
-    """One running stack for the tests that leave it running."""
+    """One running stack for the tests that leave it running, and then for the one that kills it."""
     made = EmbeddedStack(tmp_path_factory.mktemp("up"), free_port())
     try:
         made.await_ready()
@@ -132,25 +133,7 @@ def test_a_killed_redis_comes_back_under_the_same_address(stack: EmbeddedStack) 
     await_value(answers, 90, "Redis answers again")
 
 
-def test_an_interrupt_ends_everything_in_order_even_where_it_was_ignored_at_start(tmp_path: Path) -> None:
-    stack = EmbeddedStack(tmp_path, free_port(), ignore_interrupts=True)
-    stack.await_ready()
-    stack.find("worker -Q default")
-    started = time.monotonic()
-    stack.process.send_signal(signal.SIGINT)
-    assert stack.process.wait(90) == 0
-    assert time.monotonic() - started < 60
-    assert stack.process_ids() == []
-    stack.end()
-    assert stack.said[-2:] == ["Whatsit stops …", "Whatsit has stopped."]
-    assert not (tmp_path / "redis-url").exists()
-    with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", stack.port)) != 0
-
-
-def test_nobody_survives_when_it_is_killed_and_it_starts_again_after_that(tmp_path: Path) -> None:
-    stack = EmbeddedStack(tmp_path, free_port())
-    stack.await_ready()
+def test_nobody_survives_when_it_is_killed(stack: EmbeddedStack) -> None:
     await_value(
         lambda: True if count(stack, "worker -Q default") == 2 else None, 120, "the default worker and its clock"
     )
@@ -158,13 +141,28 @@ def test_nobody_survives_when_it_is_killed_and_it_starts_again_after_that(tmp_pa
     stack.process.kill()
     stack.process.wait()
     assert_nobody_is_left(stack)
-    again = EmbeddedStack(tmp_path, stack.port)
+
+
+def test_after_that_it_starts_again_and_an_interrupt_ends_all_in_order_even_where_it_was_ignored_at_start(
+    stack: EmbeddedStack,
+) -> None:
+    again = EmbeddedStack(stack.folder, stack.port, ignore_interrupts=True)
     again.await_ready()
-    assert again.end() == 0
-    assert_nobody_is_left(again)
+    again.find("worker -Q default")
+    started = time.monotonic()
+    again.process.send_signal(signal.SIGINT)
+    assert again.process.wait(90) == 0
+    assert time.monotonic() - started < 60
+    assert again.process_ids() == []
+    again.end()
+    assert again.said[-2:] == ["Whatsit stops …", "Whatsit has stopped."]
+    assert not (stack.folder / "redis-url").exists()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", again.port)) != 0
 
 
 def test_without_workers_only_redis_and_the_pages_run(tmp_path: Path) -> None:
+    put_migrated_database(tmp_path)
     stack = EmbeddedStack(tmp_path, free_port(), "--no-worker")
     try:
         stack.await_ready()
