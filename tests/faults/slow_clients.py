@@ -14,6 +14,7 @@ from enum import Enum
 PIECE_SECONDS = 5.0
 RECEIVE_BYTES = 2048  # of the socket: what is not read soon stays with the server
 RETRY_SECONDS = 0.5
+OPENED_A_SECOND = 100
 _HEAD = b"Host: 127.0.0.1\r\nUser-Agent: slow\r\n"
 
 
@@ -58,7 +59,9 @@ def slow_clients(port: int, kinds: list[Slowness], *, addresses: list[str], conn
 
     async def run() -> None:
         clients = (
-            _Client(port, crowd, kinds[n % len(kinds)], addresses[n // len(kinds) % len(addresses)]).keep_on()
+            _Client(port, crowd, kinds[n % len(kinds)], addresses[n // len(kinds) % len(addresses)]).keep_on(
+                after_seconds=n / OPENED_A_SECOND
+            )
             for n in range(connections)
         )
         await asyncio.gather(*clients)
@@ -85,7 +88,8 @@ class _Client:
     def __init__(self, port: int, crowd: Crowd, kind: Slowness, address: str) -> None:
         self._port, self._crowd, self._kind, self._address = port, crowd, kind, address
 
-    async def keep_on(self) -> None:
+    async def keep_on(self, *, after_seconds: float) -> None:
+        await asyncio.sleep(after_seconds)
         loop = asyncio.get_running_loop()
         while True:
             connection = socket.socket()
