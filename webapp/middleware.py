@@ -9,7 +9,7 @@ from collections.abc import Callable
 import structlog
 from django.conf import settings
 from django.core import signing
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
@@ -71,7 +71,9 @@ class DatabaseAwayMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
-        """The usual page for troubles: it reads no row."""
+        """The usual page for troubles: it reads no row. A value that no column can hold is the asker's: 400."""
+        if isinstance(problem, DataError):
+            return HttpResponse(render_to_string("400.html", request=request), status=400)
         if not isinstance(problem, OperationalError | InterfaceError):
             return None
         logger.error("database_trouble", error=repr(problem))

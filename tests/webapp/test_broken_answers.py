@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 from django.http import HttpResponse
 from django.test import Client
 
@@ -99,3 +99,17 @@ def test_asvs_v16_5_1_a_socket_that_breaks_sends_nothing(monkeypatch: pytest.Mon
     with pytest.raises(RuntimeError):
         talk(ask_again, cookie=cookie_of("me"))
     assert [frame["type"] for frame in frames] == ["snapshot"]
+
+
+def test_what_no_column_can_hold_is_the_askers_mistake(pets: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL keeps no NUL in text: /admin/classifier/classifier/?slug=%00 was a 500 there."""
+
+    def refuse(*arguments: Any, **options: Any) -> NoReturn:
+        raise DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+
+    browser = client_of(person("admin"))
+    monkeypatch.setattr("webapp.views.classifiers.render", refuse)
+    answer: Any = browser.get("/classifiers/")
+    assert answer.status_code == 400
+    assert "This call cannot be understood" in answer.content.decode()
+    assert betrayed(answer) == []
