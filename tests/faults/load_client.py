@@ -122,10 +122,15 @@ async def send_steadily(port: int, requests: Iterator[bytes], *, per_second: flo
     return list(await asyncio.gather(*running))
 
 
-async def send_from_many(port: int, requests: Iterator[bytes], *, senders: int, seconds: float) -> list[Reply]:
-    """Closed loop: each sender waits for its answer before its next request, and a little where nobody answers."""
+async def send_from_many(
+    port: int, requests: Iterator[bytes], *, senders: int, seconds: float, into: list[Reply] | None = None
+) -> list[Reply]:
+    """Closed loop: each sender waits for its answer before its next request, and a little where nobody answers.
+
+    `into`: where the replies are seen while they come.
+    """
     ends = time.monotonic() + seconds
-    replies: list[Reply] = []
+    replies = [] if into is None else into
 
     async def one_sender() -> None:
         while time.monotonic() < ends:

@@ -147,9 +147,13 @@ def test_t39_one_visitor_who_floods_the_site_slows_no_other(
     flood = (upload_request(png_bytes(seed, side=64), headers=flooder) for seed in itertools.count(1_000_000))
 
     async def both() -> tuple[list[Reply], list[Reply]]:
-        flooding = asyncio.create_task(send_from_many(stack.port, flood, senders=20, seconds=21))
-        await asyncio.sleep(1)
+        told: list[Reply] = []
+        flooding = asyncio.create_task(send_from_many(stack.port, flood, senders=20, seconds=60, into=told))
+        async with asyncio.timeout(60):
+            while not any(reply.status == 429 for reply in told):  # what a visitor may send has been taken
+                await asyncio.sleep(0.05)
         others = await send_steadily(stack.port, calm, per_second=10, seconds=20)
+        assert not flooding.done()
         return others, await flooding
 
     quiet = asyncio.run(send_steadily(stack.port, calm, per_second=10, seconds=20))
