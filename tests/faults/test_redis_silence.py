@@ -13,6 +13,7 @@ from redis.retry import Retry
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.faults.alarms import metric
 from tests.faults.fault_proxy import Fault, FaultProxy
 from tests.faults.history import History
 from tests.faults.proxied_stack import stack_behind_redis_proxy
@@ -137,10 +138,12 @@ def test_t7_redis_emptied_again_and_again_loses_nothing(stack: Stack, server: re
 
 
 def test_t7_redis_full_refuses_no_upload(stack: Stack, server: redis.Redis, history: History) -> None:
+    before = metric(stack, "whatsit_doorbell_failures_total")
     server.config_set("maxmemory", 1)
     with stack.client() as client:
         for seed in range(230_000, 230_050):
             assert history.send(client, seed) == 201
+        assert metric(stack, "whatsit_doorbell_failures_total") > before
         server.config_set("maxmemory", 0)
         history.await_quiet(120)
         assert history.send(client, 230_100) == 201
