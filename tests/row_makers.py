@@ -53,6 +53,15 @@ def rings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The train worker's bell, and no messages."""
+    heard: list[Any] = []
+    monkeypatch.setattr("tasks.training_requests.ring_by_name", lambda task, ids, queue: heard.append((queue, ids)))
+    monkeypatch.setattr("classifier.training_news.live_sender.send", lambda events: None)
+    return heard
+
+
+@pytest.fixture
 def pets(db: None, rings: list[str]) -> Classifier:
     """A classifier with a live version."""
     classifier = create_classifier(slug="pets", name="Pets", labels=LABELS)

@@ -13,17 +13,8 @@ from tests.webapp.api_calls import UNKNOWN, error_of
 from tests.webapp.people import client_of, person
 from tests.webapp.training_rows import claimed, finished_run, queued_run, trainable_classifier
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rung")]
 ADDRESS = "/api/v1/training-runs"
-
-
-@pytest.fixture(autouse=True)
-def rung(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The train worker's bell, and no messages."""
-    heard: list[Any] = []
-    monkeypatch.setattr("tasks.training_requests.ring_by_name", lambda task, ids, queue: heard.append((queue, ids)))
-    monkeypatch.setattr("classifier.training_news.live_sender.send", lambda events: None)
-    return heard
 
 
 @pytest.fixture

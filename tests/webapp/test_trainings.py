@@ -17,17 +17,8 @@ from classifier.training_runs import fail_run, renew_lease
 from tests.webapp.training_rows import claimed, finished_run, looker, owner, queued_run, trainable_classifier
 from webapp.training_choices import NO_CLASSIFIER, NOT_YOURS
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rung")]
 ADDRESS = "/training/"
-
-
-@pytest.fixture(autouse=True)
-def rung(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The train worker's bell, and no messages."""
-    heard: list[Any] = []
-    monkeypatch.setattr("tasks.training_requests.ring_by_name", lambda task, ids, queue: heard.append((queue, ids)))
-    monkeypatch.setattr("classifier.training_news.live_sender.send", lambda events: None)
-    return heard
 
 
 @pytest.fixture

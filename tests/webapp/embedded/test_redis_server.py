@@ -3,7 +3,6 @@
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tests.private_redis import start_redis
 from webapp.embedded import redis_server
 from webapp.embedded.preflight import StartRefused
 from webapp.embedded.redis_server import (
@@ -33,18 +33,6 @@ def make_program(folder: Path, name: str) -> Path:
     return program
 
 
-def start(planned: PrivateRedis) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen([planned.program, "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    assert process.stdin is not None
-    process.stdin.write(planned.configuration)
-    process.stdin.close()
-    deadline = time.monotonic() + 60
-    while not redis_answers(planned.url, 0.2):
-        assert time.monotonic() < deadline, "Redis did not come up"
-        time.sleep(0.01)
-    return process
-
-
 @pytest.fixture(params=[pytest.param("bundled", marks=needs_bundle), "found"])
 def running(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivateRedis]:
     if request.param == "bundled":
@@ -52,7 +40,7 @@ def running(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     folder = tmp_path / 'odd "name"'
     folder.mkdir()
     planned = plan_private_redis(folder)
-    process = start(planned)
+    process = start_redis(planned)
     yield planned
     process.kill()
     process.wait()
