@@ -19,6 +19,7 @@ from classifier.classifiers import create_classifier
 from classifier.models import Classifier, ModelVersion, TrainingRun
 from tasks.importing import import_pictures
 from tests.dataset_makers import write_halves
+from tests.migrated_database import put_migrated_database
 from tests.row_makers import make_version
 
 TINY = """
@@ -177,6 +178,16 @@ def test_help_shows_an_example(command: str) -> None:
     assert f"Example: manage.py {command}" in shown.stdout
 
 
+TINY_AND_ENDLESS = """
+epochs: 10000
+patience_epochs: 0
+batch_size: 16
+shift_pixels: 0
+mixed_precision: "off"
+network_settings: {stem: 4, widths: [8], blocks: [1]}
+"""
+
+
 def hear_interrupts() -> None:
     """Tests that run in the background inherit that interrupts are ignored; a person at a terminal does not."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -199,10 +210,11 @@ def test_ctrl_c_in_the_middle_of_a_training_leaves_a_cancelled_run_and_no_files(
             **options,
         )
 
-    place = write_halves(tmp_path / "many", train=2000, test=60)
-    assert manage("migrate", "-v0").returncode == 0
+    place = write_halves(tmp_path / "many", train=600, test=60)
+    put_migrated_database(var)
     assert manage("import_images", "halves", str(place)).returncode == 0
-    command = [sys.executable, "manage.py", "train", "halves", "--epochs", "5000"]
+    (tmp_path / "tiny.yaml").write_text(TINY_AND_ENDLESS, encoding="utf-8")
+    command = [sys.executable, "manage.py", "train", "halves", "--config", str(tmp_path / "tiny.yaml")]
     process = subprocess.Popen(
         command,
         env=environment,
@@ -210,13 +222,13 @@ def test_ctrl_c_in_the_middle_of_a_training_leaves_a_cancelled_run_and_no_files(
         text=True,
         preexec_fn=hear_interrupts,  # noqa: PLW1509 - nothing here holds a lock while the child is forked
     )
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 240
     while not list((var / "training").glob("*/checkpoint.npz")):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Nothing half-done" in said
     assert not list((var / "training").iterdir())
