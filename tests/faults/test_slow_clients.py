@@ -152,6 +152,6 @@ def test_t25_slow_clients_of_the_front_never_reach_the_web_process(
         # nginx knows no limit for a whole body: who goes on sending is held there, at 200 connections an address.
         assert kind in {Slowness.BODY, Slowness.READING} or crowd.longest <= CUT_SECONDS + LATENESS_SECONDS
     sys.stdout.write(f"web process: {web.open_files} open files at most\n")
-    assert web.open_files < 300
+    assert kind is Slowness.READING or web.open_files < 300  # a question is passed on, however its answer is read
     history.await_quiet(30)
     history.check()
