@@ -55,6 +55,27 @@ WORDS: Final = [
     "%00%0d%0aSet-Cookie:%20a=42",
     "<noscript><p title='</noscript><img src=x onerror=window.__ran=43>'>",
 ]
+_EVENTS: Final = (
+    *("onload", "onerror", "onclick", "onfocus", "onblur", "onmouseenter", "onpointerover", "onanimationstart"),
+    *("ontoggle", "onwheel", "onscroll", "onplay", "oncanplay", "onbegin", "onresize", "onhashchange", "onpageshow"),
+)
+_FRAMES: Final = (
+    "<img src=x {event}={code}>",
+    "\"'><svg {event}={code}>",
+    "</title><body {event}={code}>",
+    "' {event}='{code}' autofocus tabindex=1 x='",
+    '" {event}="{code}" style="animation:a" x="',
+    "<a href=JaVaScRiPt:{code} {event}={code}>x</a>",
+    "<!-- --!><video autoplay {event}={code}>",
+    "--></script><audio src=x {event}={code}>",
+    "&quot;&gt;<b {event}={code}>\u2028",
+    "<x/{event}={code}",
+)
+MORE_WORDS: Final = [
+    frame.format(event=event, code=f"window.__ran={44 + number}")
+    for number, (event, frame) in enumerate((event, frame) for event in _EVENTS for frame in _FRAMES)
+][: 200 - len(WORDS)]
+"""With the others 200: each is the name and the description of a picture."""
 _FILL = """
 import io
 from django.core.management import call_command
@@ -68,7 +89,7 @@ from classifier.webhooks import change_webhook, create_webhook, send_test
 from tests.webapp.model_versions import make_measured_classifier
 from tests.webapp.people import client_of, person
 
-words = {words!r}
+words, more_words = {words!r}, {more_words!r}
 labels = clean_labels(words)
 refused = []
 
@@ -88,10 +109,13 @@ made = make_measured_classifier(labels=labels)
 call_command("import_images", words[0], {folder!r}, classifier="pets", verbosity=0)
 create_classifier(slug="bare", name=labels[0])
 make_queue("garden", 6, labels=labels, scores=(0.6, 0.3, 0.1), audit=0.5)
-files = [SentFile(word, described(word, 1000 + seed)) for seed, word in enumerate(words)]
-accept_upload(files=files, owner=Owner("visitor", "x"), source="api", priority=5, classifier_slug="garden")
+files = [SentFile(word, described(word, 1000 + seed)) for seed, word in enumerate([*words, *more_words])]
+for first in range(0, len(files), 100):
+    some = files[first : first + 100]
+    accept_upload(files=some, owner=Owner("visitor", "x"), source="api", priority=5, classifier_slug="garden")
 answer_all([0.6, 0.3] + [0.1 / len(labels)] * (len(labels) - 2))
 pictures = Image.objects.filter(classifier__slug="garden").order_by("-id")
+named = Image.objects.filter(classifier__slug="garden", name__contains="ran=193").get()
 said_by("rita", pictures[0].id, labels[1])
 suggest_label(image=pictures[1], owner_key="visitor:x", label_name=labels[2])
 for slug, name in (("pets", words[3]), ("garden", words[1]), ("bare", words[25])):
@@ -120,7 +144,7 @@ store_attempts([(claimed, Attempt(False, "It answered 500 " + words[0], 500))])
 versions = {{version.number: str(version.id) for version in made.versions.all()}}
 answer = {{
     "dataset": str(made.datasets.get(name=words[0]).id),
-    "image": str(pictures[1].id), "reviewed": str(pictures[0].id),
+    "named": str(named.id), "image": str(pictures[1].id), "reviewed": str(pictures[0].id),
     "live": versions[1], "candidate": versions[2],
     "run": str(done), "running": str(mine.id), "token": str(tokens[0][0].pk),
     "webhook": str(hooks[0].id), "new_webhook": str(hooks[1].id),
@@ -140,7 +164,9 @@ def fill_with_hostile_words(site: Site, shell: SiteShell, folder: Path) -> dict[
     """Through the product's own verbs. The rows that pages are opened by, and each kind of word as it was stored."""
     shell.run(training_site.SET_UP)
     shell.run(review_site.SET_UP)
-    rows: dict[str, Any] = shell.run(_FILL.format(words=WORDS, folder=str(_write_pictures(folder))))
+    rows: dict[str, Any] = shell.run(
+        _FILL.format(words=WORDS, more_words=MORE_WORDS, folder=str(_write_pictures(folder)))
+    )
     return rows
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, reverse
 
@@ -133,6 +135,11 @@ class FilledSite:
         yield self._address("admin:index", ())
         for model in admin.site._registry:
             yield self._address(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist", ())
+
+    def reports(self) -> float:
+        """How many violations of the content policy browsers have reported."""
+        text = httpx.get(f"{self.address}/metrics").text
+        return sum(float(count) for count in re.findall(r"^whatsit_policy_reports_total\{.*\} (\S+)$", text, re.M))
 
     def _address(self, name: str, arguments: Arguments) -> str:
         filled: list[Any] = [each.format(**self.rows) if isinstance(each, str) else each for each in arguments]

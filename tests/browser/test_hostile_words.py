@@ -9,13 +9,14 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Dialog
 
 from tests.browser import pictures
-from tests.browser.hostile_site import WORDS, fill_with_hostile_words
+from tests.browser.hostile_site import MORE_WORDS, WORDS, fill_with_hostile_words
 from tests.browser.looks import DESK
 from tests.browser.page_list import FilledSite
 from tests.browser.site import Site
 from tests.browser.site_shell import SiteShell
 from tests.browser.test_every_page import Watched
 from tests.browser.upload_page import UploadPage
+from tests.stack import await_that
 
 TRIPWIRE = """
 window.ranWords = [];
@@ -124,7 +125,36 @@ def suspicious(browser: Browser, filled: FilledSite) -> Iterator[Any]:
 def test_asvs_v1_2_1_no_word_runs_on_any_page(suspicious: Any, filled: FilledSite, bypass_csp: bool) -> None:
     watched = suspicious(bypass_csp=bypass_csp)
     addresses = [*filled.pages(), *(() if bypass_csp else filled.admin_pages())]
+    before = filled.reports()
     assert [words for address in addresses for words in watched.look(address)] == []
+    assert [words for address in all_tiles(watched, filled) for words in watched.look(address)] == []
+    assert filled.reports() == before
+
+
+def all_tiles(watched: Suspicious, filled: FilledSite) -> list[str]:
+    """Every page of the gallery, on which each of the 200 names stands once, and one picture's own page."""
+    assert len({*WORDS, *MORE_WORDS}) == 200
+    address, found = f"{filled.address}/images/?classifier=garden", [f"{filled.address}/images/{filled.rows['named']}/"]
+    while address:
+        found.append(address)
+        watched.open(address)
+        older = watched.page.locator("a[rel=next]")
+        address = filled.address + str(older.get_attribute("href")) if older.count() else ""
+    assert len(found) > 3
+    return found
+
+
+def test_asvs_v3_4_7_what_the_policy_keeps_out_is_reported_to_the_site(suspicious: Any, filled: FilledSite) -> None:
+    watched, before = suspicious(), filled.reports()
+    policy = watched.open(f"{filled.address}/tokens/").headers["content-security-policy"]
+    page = "<!doctype html><title>Broken</title><script>window.__ran = 1</script>"
+    headers = {"content-type": "text/html", "content-security-policy": policy}
+    watched.page.route("**/broken", lambda route: route.fulfill(body=page, headers=headers))
+    with watched.page.expect_request("**/csp-reports"):
+        watched.open(f"{filled.address}/broken")
+    watched.page.wait_for_function("document.readyState === 'complete'")
+    await_that(lambda: filled.reports() == before + 1, 10, "the report is counted")
+    assert watched.page.evaluate("window.ranWords") == []
 
 
 def test_a_word_that_is_not_encoded_would_be_noticed(suspicious: Any, filled: FilledSite) -> None:
