@@ -95,7 +95,7 @@ class FaultReport:
 
 
 def _as_sentence(name: str) -> str:
-    words = name.replace("_", " ").replace("redis", "Redis")
+    words = name.replace("_", " ").replace("redis", "Redis").replace("postgresql", "PostgreSQL")
     return words[:1].upper() + words[1:]
 
 

@@ -77,8 +77,8 @@ def test_t10_a_worker_with_a_wrong_clock_steals_no_lease_and_keeps_none_too_long
     clock = tmp_path / "clock"
     start_worker_out_of_time(stack, "wrong", clock, offsets[0])
     await_alive(stack, "wrong")
-    upload(stack, history, range(80))
-    for offset in offsets:
+    for number, offset in enumerate(offsets):
+        upload(stack, history, range(24 * number, 24 * (number + 1)))
         await_held(stack, "wrong")
         clock.write_text(offset)
         leases = [row[1] for row in stack.query(HELD)]
@@ -93,7 +93,7 @@ def test_t10_a_worker_with_a_wrong_clock_steals_no_lease_and_keeps_none_too_long
 
 def hand_over(stack: Stack, history: History, victim: str, heir: str) -> None:
     """What a killed worker held is done by the other one soon after the lease, by the database's clock."""
-    first = 1000 * len(history.accepted)
+    first = 1000 + 1000 * len(history.accepted)
     await_alive(stack, victim)
     await_alive(stack, heir)
     stack.signal(heir, signal.SIGSTOP)
