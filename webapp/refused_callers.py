@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from webapp.wsgi_calls import Headers
 
 REMEMBERED_SECONDS: Final = 5.0
 """Then the counters are asked again, so no answer names a wait that is longer by more than this."""
+ASKING_SECONDS: Final = 1.0
 REMEMBERED_CALLERS: Final = 10_000
 _OF_ONE_ANSWER: Final = {b"set-cookie", b"x-request-id", b"content-length", b"connection"}
 _SENT: Final = (
@@ -57,14 +58,18 @@ class RefusedCallers:
             return None
         caller = _caller(environ)
         refusal = self._refusals.get(caller)
-        if refusal is None or self._clock() < refusal.until:
+        now = self._clock()
+        if refusal is None or now < refusal.until:
             return refusal
-        del self._refusals[caller]
+        # One asks the counters again; the others of a flood go by the old answer until it is back.
+        self._refusals[caller] = replace(refusal, until=now + ASKING_SECONDS)
         return None
 
     def note(self, environ: dict[str, Any], status: int, headers: Headers, body: bytes) -> None:
         """Remember the answer if every repeat would get it: where something is left, who asks for less may pass."""
         if status != HTTPStatus.TOO_MANY_REQUESTS or not environ["PATH_INFO"].startswith("/api/"):
+            if self._refusals:
+                self._refusals.pop(_caller(environ), None)
             return
         named = dict(headers)
         if named.get(b"ratelimit-remaining") != b"0":

@@ -60,6 +60,13 @@ def test_after_five_seconds_the_counters_decide_again(callers: RefusedCallers, m
     assert callers.find(call()) is None
 
 
+def test_one_of_a_flood_asks_again_and_its_answer_holds_for_all(callers: RefusedCallers, moments: list[float]) -> None:
+    moments.append(moments[-1] + 5.0)
+    assert [callers.find(call()) is None for _ in range(3)] == [True, False, False]
+    callers.note(call(), 201, [], b"taken")
+    assert callers.find(call()) is None
+
+
 def test_a_limit_that_ends_sooner_is_remembered_no_longer(moments: list[float]) -> None:
     callers = RefusedCallers(lambda: moments[-1])
     callers.note(call(), 429, [(b"ratelimit-remaining", b"0"), (b"ratelimit-reset", b"2")], b"no")
