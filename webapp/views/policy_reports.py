@@ -49,11 +49,11 @@ def policy_reports(request: HttpRequest) -> HttpResponse:
 def _read(request: HttpRequest) -> dict[str, Any]:
     try:
         body = request.read(MAX_BYTES + 1)
-        content = json.loads(body) if len(body) <= MAX_BYTES else None
+        if len(body) > MAX_BYTES:
+            raise Refused("file_too_large", f"A report has at most {MAX_BYTES:,} bytes.")
+        content = json.loads(body)
     except (ValueError, RecursionError, OSError, RequestDataTooBig):
         raise Refused("malformed_request", _UNREADABLE) from None
-    if content is None:
-        raise Refused("file_too_large", f"A report has at most {MAX_BYTES:,} bytes.")
     report = content.get("csp-report") if isinstance(content, dict) else None
     if not isinstance(report, dict):
         raise Refused("malformed_request", _UNREADABLE)
