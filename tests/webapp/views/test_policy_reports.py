@@ -71,7 +71,7 @@ def test_asvs_v16_2_5_a_report_is_one_line_of_the_log_without_what_addresses_may
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"[]", b"{}", b"null", b'{"csp-report": 5}', b"\xff\xfe", b"[" * 16_000],
-    ids=["nothing", "cut", "a-list", "empty", "a-number", "no-utf-8", "deep"],
+    ids=["nothing", "cut", "a-list", "empty", "null", "a-number", "no-utf-8", "deep"],
 )
 def test_what_is_no_report_is_refused(body: bytes) -> None:
     answer = tell(body)
