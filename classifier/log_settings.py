@@ -54,7 +54,8 @@ def logging_configuration(level: str) -> dict[str, Any]:
         "loggers": {
             "django.server": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
-            "celery": {"level": "WARNING"},
+            # Each message that beat sends and a worker takes: only for who looks for a fault.
+            "celery": {"level": "INFO" if level == "DEBUG" else "WARNING"},
             "kombu": {"level": "WARNING"},
         },
     }

@@ -47,14 +47,14 @@ result = [(row.next_training_at - timezone.now()).total_seconds() for row in Cla
 def beats(tmp_path: Path) -> Iterator[Stack]:
     """Redis, the database and two workers of the default queue, each with a beat of its own; no train worker."""
     (tmp_path / "var").mkdir()
-    stack = Stack(tmp_path / "var", environment={"TRAINING_SCHEDULE_SECONDS": "1"})
+    stack = Stack(tmp_path / "var", environment={"TRAINING_SCHEDULE_SECONDS": "1", "LOG_LEVEL": "DEBUG"})
     try:
         stack.start_redis()
         stack.migrate()
         stack.query(MAKE_DUE)
         for name in ("default-1", "default-2"):
             options = ["-Q", "default", "-P", "threads", "-c", "4", "-B", "-s", str(tmp_path / name), "-n", f"{name}@x"]
-            quiet = ["--without-mingle", "--without-gossip", "--without-heartbeat", "-l", "INFO"]
+            quiet = ["--without-mingle", "--without-gossip", "--without-heartbeat", "-l", "WARNING"]
             stack.start(name, [sys.executable, "-m", "celery", "-A", "tasks", "worker", *options, *quiet])
         yield stack
     finally:
