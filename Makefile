@@ -21,7 +21,7 @@ WORKERS := -n auto --maxprocesses 4 --dist loadfile
 TOO_LATE := ^(AssertionError: not within [0-9.]+ s: |TimeoutError|TimeoutExpired|ReadTimeout|ConnectTimeout|ConnectError)
 STARTERS := -n 3 --dist loadfile --reruns 1 --only-rerun '$(TOO_LATE)' --rerun-show-tracebacks
 
-.PHONY: help run test all format format-check lint types test-postgres test-faults soak fuzz bench bench-learning audit requirements resolve-gpu
+.PHONY: help run test all format format-check lint types test-postgres test-faults test-long soak fuzz bench bench-learning audit requirements resolve-gpu
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ SOAK_MINUTES ?= 480
 soak: $(READY_TO_TEST) ## hours of uploads, faults and new versions: does anything grow?; options: make soak SOAK_MINUTES=30
 	FAULT_REPORT=docs/reliability.md SOAK_MINUTES=$(SOAK_MINUTES) $(THREADS) \
 		$(PYTHON) -m pytest -q -s tests/faults/test_soak.py $(ARGS)
+
+test-long: $(READY_TO_TEST) ## the tests that take minutes each, beside those of test-faults
+	$(THREADS) $(PYTHON) -m pytest -q -m long --ignore=tests/faults $(ARGS)
 
 FUZZ_SECONDS ?= 3600
 FUZZ := var/fuzz

@@ -17,9 +17,7 @@ from tests.browser.site import Site
 from tests.browser.site_shell import SiteShell
 from tests.stack import await_that
 
-# Imports, trainings, the gate and answers stand in tests/flows/test_training_journey.py as well, the schedule in
-# test_scheduled_training.py, trainings from reviews in tests/tasks/test_reviewed_training.py.
-pytestmark = [pytest.mark.processes, pytest.mark.long]
+pytestmark = pytest.mark.processes
 
 SENT, SIDE, WRONG_AT_LEAST = 56, 14, 25
 TIMES = {
