@@ -97,7 +97,12 @@ def test_requests_one_after_the_other_are_answered_however_long_it_goes_on() -> 
     with serve(Recorder(), http=PatientProtocol) as patient, patient.connect() as connection:
         while time.monotonic() < ends:
             connection.sendall(QUESTION * 2)
-            assert (read_answer(connection).status, read_answer(connection).status) == (200, 200)
+            # Both answers may come in one piece, which whoever reads only the first would swallow.
+            received = b""
+            while received.count(b"HTTP/1.1 200") < 2:
+                piece = connection.recv(65_536)
+                assert piece, "the server has ended the connection"
+                received += piece
             time.sleep(0.05)
 
 

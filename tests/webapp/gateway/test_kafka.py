@@ -173,7 +173,9 @@ def _both_have(first: KafkaClient, second: KafkaClient) -> bool:
     return bool(first._ours.numbers) and bool(second._ours.numbers)
 
 
-def test_what_is_in_hand_of_a_partition_that_moves_goes_along_uncounted(place: Place) -> None:
+def test_what_is_in_hand_of_a_partition_that_moves_goes_along_uncounted(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
     first = place.open()
     for partition in range(4):
         place.send(f"p{partition}", partition=partition)
@@ -187,7 +189,10 @@ def test_what_is_in_hand_of_a_partition_that_moves_goes_along_uncounted(place: P
         return len(moved) >= 2
 
     await_that(two_came, 60, "half of the partitions moved")
-    assert {(message.key, message.deliveries) for message in moved} <= {(f"p{number}", 1) for number in range(4)}
+    assert {message.key for message in moved} <= {f"p{number}" for number in range(4)}
+    # A broker whose members are joining anew may refuse the last word about a partition, and then this delivery counts.
+    counted = 2 if "positions_not_committed" in caplog.text else 1
+    assert {message.deliveries for message in moved} <= {1, counted}
     first.acknowledge(held)
     second.acknowledge(moved)
 
