@@ -63,6 +63,11 @@ class _CheckedConnection(HTTPConnection):
         self._spoken_over: socket.socket | None = None  # `sock` is given up as soon as the answer begins
         self.is_cut = False
 
+    @property
+    def is_made(self) -> bool:
+        """Whether somebody took the connection."""
+        return self._spoken_over is not None
+
     def cut(self) -> None:
         """A socket's own timeout begins anew with every byte; this does not."""
         self.is_cut = True
@@ -111,7 +116,9 @@ def _post(target: Target, machines: Sequence[Machine], delivery: ClaimedDelivery
                 response.read(READ_BYTES)
             return response.status
     except (OSError, HTTPException) as problem:
-        raise UndeliverableError(_explain(problem, target, is_cut=connection.is_cut)) from problem
+        # The socket's own time may be over a moment before the timer's.
+        is_cut = connection.is_cut or (connection.is_made and isinstance(problem, TimeoutError))
+        raise UndeliverableError(_explain(problem, target, is_cut=is_cut)) from problem
     finally:
         timer.cancel()
         connection.close()

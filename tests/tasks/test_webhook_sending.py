@@ -154,6 +154,15 @@ def test_a_receiver_that_says_nothing_is_left_in_time(settings: Any) -> None:
         assert attempt(f"https://127.0.0.1:{port}/").words == "It did not answer within 1 s."  # in the handshake
 
 
+def test_whichever_clock_is_first_the_receiver_did_not_answer(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.WEBHOOK_ALLOWED_NETWORKS = [ipaddress.ip_network("127.0.0.1")]
+    settings.WEBHOOK_ANSWER_SECONDS = 0.05
+    monkeypatch.setattr("tasks.webhook_sending._CheckedConnection.cut", lambda connection: None)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"http://127.0.0.1:{mute.getsockname()[1]}/"
+        assert attempt(address).words == "It did not answer within 0.05 s."
+
+
 @pytest.mark.parametrize("endless", [True, False])
 def test_of_a_huge_or_slow_body_little_is_read_and_the_status_counts(
     receiver: Receiver, settings: Any, endless: bool
